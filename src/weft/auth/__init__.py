@@ -1,0 +1,1 @@
+"""Who calls: tokens, their issuer and their checks."""

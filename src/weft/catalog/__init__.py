@@ -1,0 +1,1 @@
+"""Workspaces, their items, and who may do what in them."""

@@ -1,0 +1,1 @@
+"""The published JSON of each contract as structs: names, nulls and enums exactly, no behaviour."""

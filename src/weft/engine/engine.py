@@ -1,0 +1,345 @@
+"""The engine: everything that can be asked of a job, each answered after its commit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from weft.engine.errors import JobConflict, JobEnded, JobNotFound, LeaseLost, ScopeBusy
+from weft.engine.events import Events
+from weft.engine.jobs import (
+    Changes,
+    Completed,
+    Failed,
+    Job,
+    JobError,
+    JobKey,
+    LogLine,
+    Move,
+    NewJob,
+    Outcome,
+    Progress,
+    WhenLost,
+)
+from weft.engine.lifecycle import Event, State, next_state, sources
+from weft.engine.ports import Claim, Clock, JobStore
+
+WORKER_LOST = JobError(
+    "WorkerLost",
+    "The process that ran the job is gone: its server ended or lost its lease.",
+    is_permanent=False,
+)
+
+
+class Engine:
+    def __init__(self, store: JobStore, clock: Clock, events: Events) -> None:
+        self.store = store
+        self.clock = clock
+        self.events = events
+
+    # ---- for those who want work done
+
+    async def submit(self, new: NewJob) -> Job:
+        """Keep a job; the same id with the same request again gives the job that is known.
+
+        Raises JobConflict for another request under a known id, and ScopeClosed.
+        """
+        return await self._insert(new, Event.SUBMIT)
+
+    async def get(self, key: JobKey) -> Job:
+        """Raises JobNotFound."""
+        job = await self.store.get(key)
+        if job is None:
+            raise JobNotFound(key)
+        return job
+
+    async def list(self, scope: str, *, before: int | None = None, limit: int = 100) -> Sequence[Job]:
+        """Return jobs of *scope*, newest first, below number *before*."""
+        return await self.store.page(scope, before=before, limit=limit)
+
+    async def cancel(self, key: JobKey, *, by: str = "") -> Job:
+        """Note durably that the job is to be cancelled; return it as it is after that commit.
+
+        A job that has not begun is cancelled at once. Raises JobNotFound, and JobEnded where it has ended.
+        """
+        while True:
+            job = await self.get(key)
+            if job.is_final:
+                raise JobEnded(job)
+            if job.cancel_requested:
+                return job
+            now = self.clock.now()
+            wish = Changes(cancel_requested_at=now, cancel_requested_by=by)
+            moved = await self._move(job, Event.CANCEL, wish, at=now, owned=False)
+            if moved is not None:
+                return moved
+
+    async def bury(self, new: NewJob, *, by: str = "") -> Job:
+        """Cancel a job that may not have been submitted yet, so that a late submit never runs it.
+
+        Raises JobEnded where the job is known and has ended.
+        """
+        try:
+            return await self.cancel(new.key, by=by)
+        except JobNotFound:
+            buried = await self._insert(replace(new, fingerprint=b""), Event.BURY, by=by)
+        return buried if buried.is_final else await self.cancel(new.key, by=by)
+
+    async def wait(self, key: JobKey, *, seconds: float) -> Job:
+        """Return the job once it has ended, or as it is after *seconds*. Raises JobNotFound."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        with self.events.watch(key) as changed:
+            job = await self.get(key)
+            while not job.is_final and (left := until - loop.time()) > 0:
+                try:
+                    await asyncio.wait_for(changed.wait(), left)
+                except TimeoutError:
+                    break
+                changed.clear()
+                job = await self.get(key)
+        return job
+
+    async def close(self, scope: str, *, by: str = "", seconds: float) -> None:
+        """Take no more jobs in *scope* and below, cancel those that live, and wait until all have stopped.
+
+        Raises ScopeBusy where one has not stopped after *seconds*; closing can then be repeated.
+        """
+        await self.store.close_scope(scope)
+        live = await self.store.live(scope)
+        for job in live:
+            await self._cancel_quietly(job.key, by=by)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        for job in live:
+            last = await self.wait(job.key, seconds=max(0.0, until - loop.time()))
+            if not last.is_final:
+                raise ScopeBusy(scope, last)
+
+    async def lines(self, key: JobKey, *, after: int = 0, limit: int = 1000) -> Sequence[LogLine]:
+        return await self.store.lines(key, after=after, limit=limit)
+
+    # ---- for workers, who hold a job under its epoch
+
+    async def claim(
+        self, queue: str, event: Event, *, worker: str, limit: int, lease: timedelta
+    ) -> Sequence[Job]:
+        """Give up to *limit* waiting jobs to *worker*; *event* is START or DISPATCH."""
+        now = self.clock.now()
+        claim = Claim(
+            queue=queue,
+            source=State.ACCEPTED,
+            target=next_state(State.ACCEPTED, event),
+            worker=worker,
+            now=now,
+            lease_until=now + lease,
+            limit=limit,
+            starts=event is Event.START,
+        )
+        jobs = await self.store.claim(claim)
+        for job in jobs:
+            self.events.emit(event, job)
+        return jobs
+
+    async def adopt(self, queue: str, *, worker: str, limit: int, lease: timedelta) -> Sequence[Job]:
+        """Give jobs that another worker left behind, and that go on elsewhere, to *worker*."""
+        now = self.clock.now()
+        adopted: list[Job] = []
+        for state in sources(Event.ADOPT):
+            claim = Claim(
+                queue=queue,
+                source=state,
+                target=next_state(state, Event.ADOPT),
+                worker=worker,
+                now=now,
+                lease_until=now + lease,
+                limit=limit - len(adopted),
+                starts=False,
+            )
+            if claim.limit > 0:
+                adopted += await self.store.adopt(claim)
+        for job in adopted:
+            self.events.emit(Event.ADOPT, job)
+        return adopted
+
+    async def heartbeat(self, worker: str, *, lease: timedelta) -> Sequence[tuple[JobKey, int]]:
+        """Extend what *worker* holds and return it; what is missing has been lost."""
+        return await self.store.extend(worker, self.clock.now() + lease)
+
+    async def cancel_requests(self, worker: str) -> Sequence[JobKey]:
+        return await self.store.cancel_requests(worker)
+
+    async def send(self, job: Job, *, until: datetime) -> Job | None:
+        """Note another call that may start the job's work elsewhere, over by *until*; None: it is cancelled.
+
+        Raises LeaseLost.
+        """
+        changes = Changes(send_deadline=until, adds_attempt=True)
+        moved = await self._move(job, Event.DISPATCH, changes, at=None, owned=True, cancel_requested=False)
+        if moved is None:
+            await self._still_held(job)
+        return moved
+
+    async def started(self, job: Job, at: datetime) -> Job:
+        """Note that the work elsewhere has begun. Raises LeaseLost."""
+        moved = await self._move(job, Event.START, Changes(started_at=at), at=None, owned=True)
+        if moved is None:
+            raise LeaseLost(job)
+        return moved
+
+    async def finish(self, job: Job, outcome: Outcome, *, cancel_wins: bool) -> Job:
+        """Write the end of a held job.
+
+        *cancel_wins*: a cancel that was durable before the end makes the job cancelled, whatever the work
+        returned after it. Raises LeaseLost, and the end is then dropped.
+        """
+        now = self.clock.now()
+        held = job
+        while True:
+            wants_cancel = cancel_wins and held.cancel_requested
+            event = Event.STOP if wants_cancel else _event_of(outcome)
+            moved = await self._move(
+                held,
+                event,
+                _changes_of(outcome, event, now),
+                at=now,
+                owned=True,
+                cancel_requested=held.cancel_requested if cancel_wins else None,
+            )
+            if moved is not None:
+                return moved
+            held = await self._still_held(job)
+
+    async def give_up(self, job: Job) -> Job | None:
+        """End, or put back, a job whose worker is gone and whose work has surely stopped.
+
+        Returns None where it has another owner or has ended meanwhile.
+        """
+        now = self.clock.now()
+        held = job
+        while True:
+            event = _event_of_loss(held)
+            changes = Changes(available_at=now, error=WORKER_LOST if event is Event.LOSE else None)
+            moved = await self._move(
+                held, event, changes, at=now, owned=True, cancel_requested=held.cancel_requested
+            )
+            if moved is not None:
+                return moved
+            try:
+                held = await self._still_held(job)
+            except LeaseLost:
+                return None
+
+    async def note_progress(self, job: Job, progress: Progress) -> None:
+        await self.store.note_progress(job.key, job.epoch, progress)
+
+    async def add_lines(self, job: Job, lines: Sequence[LogLine]) -> None:
+        await self.store.add_lines(job.key, job.epoch, lines)
+
+    # ---- for the loops that keep the store in order
+
+    async def rescue(self, *, limit: int = 100) -> int:
+        """Give up jobs whose lease has run out; return how many were."""
+        lost = await self.store.lost(self.clock.now(), limit)
+        rescued = [await self.give_up(job) for job in lost]
+        return sum(job is not None for job in rescued)
+
+    async def prune(self, *, older_than: timedelta, limit: int = 1000) -> int:
+        return await self.store.prune(self.clock.now() - older_than, limit)
+
+    # ---- the one place where a job changes
+
+    async def _insert(self, new: NewJob, event: Event, *, by: str | None = None) -> Job:
+        job = _job_from(new, next_state(None, event), self.clock.now(), cancelled_by=by)
+        kept = await self.store.insert(job)
+        if kept is not None:
+            self.events.emit(event, kept)
+            return kept
+        known = await self.get(new.key)
+        if new.fingerprint and known.fingerprint and known.fingerprint != new.fingerprint:
+            raise JobConflict(known)
+        return known
+
+    async def _move(
+        self,
+        job: Job,
+        event: Event,
+        changes: Changes,
+        *,
+        at: datetime | None,
+        owned: bool,
+        cancel_requested: bool | None = None,
+    ) -> Job | None:
+        target = next_state(job.state, event)
+        changes = replace(changes, releases_lease=target.is_final or target is State.ACCEPTED)
+        if target.is_final:
+            changes = replace(changes, ended_at=changes.ended_at or at)
+        move = Move(
+            key=job.key,
+            source=job.state,
+            target=target,
+            epoch=job.epoch if owned else None,
+            cancel_requested=cancel_requested,
+            changes=changes,
+        )
+        moved = await self.store.move(move)
+        if moved is not None:
+            self.events.emit(event, moved)
+        return moved
+
+    async def _still_held(self, job: Job) -> Job:
+        held = await self.store.get(job.key)
+        if held is None or held.is_final or held.epoch != job.epoch or held.worker != job.worker:
+            raise LeaseLost(job)
+        return held
+
+    async def _cancel_quietly(self, key: JobKey, *, by: str) -> None:
+        try:
+            await self.cancel(key, by=by)
+        except (JobEnded, JobNotFound):
+            return  # it ended while we looked: nothing is left to cancel
+
+
+def _job_from(new: NewJob, state: State, now: datetime, *, cancelled_by: str | None) -> Job:
+    ended_at = now if state.is_final else None
+    return Job(
+        key=new.key,
+        queue=new.queue,
+        kind=new.kind,
+        payload=new.payload,
+        labels=new.labels,
+        fingerprint=new.fingerprint,
+        submitted_by=new.submitted_by,
+        when_lost=new.when_lost,
+        state=state,
+        submitted_at=now,
+        available_at=now,
+        ended_at=ended_at,
+        cancel_requested_at=None if cancelled_by is None else now,
+        cancel_requested_by=cancelled_by,
+    )
+
+
+def _event_of(outcome: Outcome) -> Event:
+    if isinstance(outcome, Completed):
+        return Event.COMPLETE
+    if isinstance(outcome, Failed):
+        return Event.FAIL
+    return Event.STOP
+
+
+def _event_of_loss(job: Job) -> Event:
+    if job.cancel_requested:
+        return Event.STOP
+    return Event.REQUEUE if job.when_lost is WhenLost.RESTART else Event.LOSE
+
+
+def _changes_of(outcome: Outcome, event: Event, now: datetime) -> Changes:
+    return Changes(
+        started_at=outcome.started_at,
+        ended_at=outcome.ended_at or now,
+        result=outcome.result if event is Event.COMPLETE and isinstance(outcome, Completed) else None,
+        error=outcome.error if event is Event.FAIL and isinstance(outcome, Failed) else None,
+    )

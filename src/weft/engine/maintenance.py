@@ -1,0 +1,52 @@
+"""The loop that keeps the store in order: rescue jobs whose lease ran out, prune what ended long ago."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+
+from weft.engine.engine import Engine
+from weft.engine.errors import StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long ended jobs stay. *keep*: for a queue, how many ended jobs of a scope stay at most."""
+
+    length: timedelta = timedelta(days=30)
+    keep: tuple[tuple[str, int], ...] = ()
+    batch: int = 1000
+
+
+class Maintenance:
+    def __init__(self, engine: Engine, retention: Retention, *, every: timedelta) -> None:
+        self._engine = engine
+        self._retention = retention
+        self._every = every
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            await asyncio.sleep(self._every.total_seconds())
+            try:
+                await self.once()
+            except StoreUnavailable as unavailable:
+                log.warning("maintenance put off", extra={"reason": unavailable.reason})
+
+    async def once(self) -> None:
+        rescued = await self._engine.rescue()
+        if rescued:
+            log.warning("rescued jobs of a lost worker", extra={"jobs": rescued})
+        await self._prune()
+
+    async def _prune(self) -> None:
+        batch = self._retention.batch
+        while await self._engine.prune(older_than=self._retention.length, limit=batch) == batch:
+            pass  # each batch is a commit of its own, so that others are served between two
+        for queue, keep in self._retention.keep:
+            while await self._engine.store.prune_beyond(queue, keep, batch) == batch:
+                pass

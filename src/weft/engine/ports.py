@@ -1,0 +1,132 @@
+"""What the engine needs from outside: a store, a clock and runners."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from weft.engine.jobs import Job, JobKey, LogLine, Move, Outcome, Progress
+from weft.engine.lifecycle import State
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Return the time: aware, UTC, microseconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A worker's wish for up to *limit* jobs of *queue* in one of *sources*, all of which go to their target.
+
+    Jobs that wait are due by `available_at`, jobs that were owned by the end of their lease.
+    """
+
+    queue: str
+    source: State
+    target: State
+    worker: str
+    now: datetime
+    lease_until: datetime
+    limit: int
+    starts: bool
+
+
+class JobStore(Protocol):
+    """Durable jobs. Every write is on disk before its call returns; `tests/stores` holds the contract.
+
+    Any call may raise StoreUnavailable, and insert Overloaded; nothing of the call was then kept.
+    """
+
+    async def insert(self, job: Job) -> Job | None:
+        """Keep *job* and return it with its number, or None where its key is taken.
+
+        Raises ScopeClosed where its scope is closed.
+        """
+
+    async def get(self, key: JobKey) -> Job | None: ...
+
+    async def page(self, scope: str, *, before: int | None, limit: int) -> Sequence[Job]:
+        """Return jobs of *scope*, newest first, whose number is below *before*."""
+
+    async def live(self, scope: str) -> Sequence[Job]:
+        """Return the jobs of *scope*, and of every scope below it (`scope/...`), that have not ended."""
+
+    async def claim(self, claim: Claim) -> Sequence[Job]:
+        """Give the oldest jobs that are due to the worker, each under a new epoch."""
+
+    async def adopt(self, claim: Claim) -> Sequence[Job]:
+        """Give jobs whose lease has run out, and whose work goes on elsewhere, to the worker."""
+
+    async def move(self, move: Move) -> Job | None:
+        """Apply *move* and return the job as it is now, or None where something named no longer held."""
+
+    async def extend(self, worker: str, until: datetime) -> Sequence[tuple[JobKey, int]]:
+        """Extend all leases of *worker*; return what it holds: key and epoch."""
+
+    async def cancel_requests(self, worker: str) -> Sequence[JobKey]:
+        """Return the jobs held by *worker* that somebody wants cancelled."""
+
+    async def lost(self, now: datetime, limit: int) -> Sequence[Job]:
+        """Return jobs that are not to be adopted and whose lease has run out."""
+
+    async def expire_leases(self, now: datetime) -> int:
+        """End every lease: for a server that has proof that no other one lives. Return how many."""
+
+    async def close_scope(self, scope: str) -> None:
+        """Refuse all further inserts into *scope* and every scope below it."""
+
+    async def prune(self, ended_before: datetime, limit: int) -> int:
+        """Delete up to *limit* jobs that ended before; return how many."""
+
+    async def prune_beyond(self, queue: str, keep: int, limit: int) -> int:
+        """Delete up to *limit* ended jobs of *queue* beyond the newest *keep* of their scope."""
+
+    async def note_progress(self, key: JobKey, epoch: int, progress: Progress) -> None:
+        """Keep how far a job is; dropped where the epoch is over."""
+
+    async def add_lines(self, key: JobKey, epoch: int, lines: Sequence[LogLine]) -> None:
+        """Keep log lines of a job, whose numbers grow from 1; dropped where the epoch is over."""
+
+    async def lines(self, key: JobKey, *, after: int, limit: int) -> Sequence[LogLine]: ...
+
+    async def count(self, queue: str) -> dict[State, int]:
+        """Return how many jobs of *queue* are in each state."""
+
+
+class Run(Protocol):
+    """One job in the hands of a runner: what it asks and tells while it works.
+
+    A call may raise LeaseLost: the job then has another owner, and the runner stops its work at once.
+    """
+
+    @property
+    def job(self) -> Job: ...
+
+    @property
+    def cancel_requested(self) -> asyncio.Event:
+        """Set once somebody wants the job cancelled, and the wish is durable."""
+
+    async def send(self, until: datetime) -> bool:
+        """Note durably that a call which may start the work is sent now and surely over at *until*.
+
+        Returns False, and the call must not be sent, where the job is to be cancelled.
+        """
+
+    async def started(self, at: datetime) -> None: ...
+
+    async def progress(self, progress: Progress) -> None: ...
+
+    async def log(self, lines: Sequence[LogLine]) -> None: ...
+
+
+class Runner(Protocol):
+    """Who does the work of a queue."""
+
+    async def run(self, run: Run) -> Outcome:
+        """Do the job and return how it ended.
+
+        Where the calling task is cancelled, the work is stopped before CancelledError leaves.
+        """

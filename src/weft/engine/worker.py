@@ -1,0 +1,236 @@
+"""The life of a job on one page: a worker claims it, its runner does it, the worker writes its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from weft.engine.engine import Engine
+from weft.engine.errors import LeaseLost, StoreUnavailable
+from weft.engine.events import Happened
+from weft.engine.jobs import Failed, Job, JobError, JobKey, LogLine, Outcome, Progress
+from weft.engine.lifecycle import Event
+from weft.engine.ports import Runner
+
+log = logging.getLogger(__name__)
+
+RUNNER_BROKE = JobError("InternalError", "The job could not be run: an internal error of the server.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habits:
+    """How a worker works.
+
+    *begins*: START where claiming a job is the start of its work, DISPATCH where work begins elsewhere.
+    *cancel_wins*: see Engine.finish. *adopts*: take over jobs that go on elsewhere.
+    """
+
+    queue: str
+    slots: int
+    begins: Event
+    cancel_wins: bool
+    adopts: bool
+    lease: timedelta = timedelta(seconds=30)
+    heartbeat: timedelta = timedelta(seconds=5)
+    look_again: timedelta = timedelta(seconds=1)
+
+
+class Worker:
+    """Keeps up to *slots* jobs of one queue going."""
+
+    def __init__(self, engine: Engine, runner: Runner, habits: Habits) -> None:
+        self.name = uuid4().hex
+        self._engine = engine
+        self._runner = runner
+        self._habits = habits
+        self._held: dict[JobKey, _Held] = {}
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._unsubscribe = engine.events.subscribe(self._hear)
+
+    async def work(self) -> None:
+        """Claim and run jobs until `drain`. The lives of the jobs are tasks of the group of this call."""
+        try:
+            async with asyncio.TaskGroup() as lives:
+                beats = lives.create_task(self._beat(), name=f"heartbeat {self._habits.queue}")
+                while not self._stopping:
+                    self._wake.clear()
+                    for job in await self._take():
+                        self._begin(job, lives)
+                    await self._rest()
+                await self._until_idle()
+                beats.cancel()
+        finally:
+            self._unsubscribe()
+
+    async def drain(self, grace: timedelta) -> None:
+        """Claim nothing more; after *grace*, stop what still runs and give it up as lost."""
+        self._stopping = True
+        self._wake.set()
+        if self._held:
+            await asyncio.wait([held.task for held in self._held.values()], timeout=grace.total_seconds())
+        for held in tuple(self._held.values()):
+            held.task.cancel()
+
+    @property
+    def busy(self) -> int:
+        """How many jobs it holds."""
+        return len(self._held)
+
+    # ---- one job
+
+    def _begin(self, job: Job, lives: asyncio.TaskGroup) -> None:
+        held = _Held(self._engine, job)
+        self._held[job.key] = held
+        if job.cancel_requested:
+            held.cancel_requested.set()
+        held.task = lives.create_task(self._live(held), name=f"job {job.key.id}")
+        held.task.add_done_callback(lambda _: self._let_go(held))
+
+    async def _live(self, held: _Held) -> None:
+        try:
+            outcome = await self._run(held)
+            self._let_go(held)
+            await self._write_end(held, outcome)
+        except asyncio.CancelledError:
+            await self._give_up(held)
+        except LeaseLost as lost:
+            log.warning("lease lost", extra={"job": held.job.key.id, "reason": str(lost)})
+
+    async def _run(self, held: _Held) -> Outcome:
+        try:
+            return await self._runner.run(held)
+        except LeaseLost:
+            raise
+        except Exception:
+            log.exception("runner broke", extra={"job": held.job.key.id})
+            return Failed(RUNNER_BROKE)
+
+    async def _write_end(self, held: _Held, outcome: Outcome) -> None:
+        while True:
+            try:
+                await self._engine.finish(held.job, outcome, cancel_wins=self._habits.cancel_wins)
+            except StoreUnavailable as unavailable:
+                # The end is known and must not be lost: the lease is ours, so we try until the disk is back.
+                log.warning("end not written", extra={"job": held.job.key.id, "reason": unavailable.reason})
+                await asyncio.sleep(self._habits.look_again.total_seconds())
+            else:
+                return
+
+    async def _give_up(self, held: _Held) -> None:
+        if not held.lost and not self._habits.adopts:
+            await self._engine.give_up(held.job)
+
+    def _let_go(self, held: _Held) -> None:
+        if self._held.get(held.job.key) is held:
+            del self._held[held.job.key]
+            self._wake.set()
+
+    # ---- all jobs
+
+    async def _take(self) -> Sequence[Job]:
+        free = self._habits.slots - len(self._held)
+        if free <= 0:
+            return ()
+        try:
+            adopted: Sequence[Job] = ()
+            if self._habits.adopts:
+                adopted = await self._engine.adopt(
+                    self._habits.queue, worker=self.name, limit=free, lease=self._habits.lease
+                )
+            return [*adopted, *await self._claim(free - len(adopted))]
+        except StoreUnavailable as unavailable:
+            log.warning("nothing claimed", extra={"queue": self._habits.queue, "reason": unavailable.reason})
+            return ()
+
+    async def _claim(self, limit: int) -> Sequence[Job]:
+        if limit <= 0:
+            return ()
+        return await self._engine.claim(
+            self._habits.queue,
+            self._habits.begins,
+            worker=self.name,
+            limit=limit,
+            lease=self._habits.lease,
+        )
+
+    async def _rest(self) -> None:
+        try:
+            await asyncio.wait_for(self._wake.wait(), self._habits.look_again.total_seconds())
+        except TimeoutError:
+            return  # time to look for what no event tells: leases that ran out, jobs that were put back
+
+    async def _until_idle(self) -> None:
+        while self._held:
+            self._wake.clear()
+            await self._wake.wait()
+
+    def _hear(self, happened: Happened) -> None:
+        if happened.job.queue != self._habits.queue:
+            return
+        if happened.event in (Event.SUBMIT, Event.REQUEUE):
+            self._wake.set()
+        elif happened.event is Event.CANCEL and (held := self._held.get(happened.job.key)):
+            held.cancel_requested.set()
+
+    async def _beat(self) -> None:
+        """Extend the leases, stop jobs that were lost, and hear cancels that came through another server."""
+        rounds = 0
+        every = max(1, round(self._habits.heartbeat / self._habits.look_again))
+        while True:
+            await asyncio.sleep(self._habits.look_again.total_seconds())
+            rounds += 1
+            if not self._held:
+                continue
+            try:
+                await self._hear_cancels()
+                if rounds % every == 0:
+                    await self._extend()
+            except StoreUnavailable as unavailable:
+                log.warning("no heartbeat", extra={"queue": self._habits.queue, "reason": unavailable.reason})
+
+    async def _hear_cancels(self) -> None:
+        for key in await self._engine.cancel_requests(self.name):
+            if held := self._held.get(key):
+                held.cancel_requested.set()
+
+    async def _extend(self) -> None:
+        before = dict(self._held)
+        kept = set(await self._engine.heartbeat(self.name, lease=self._habits.lease))
+        for key, held in before.items():
+            if self._held.get(key) is held and (key, held.job.epoch) not in kept:
+                held.lost = True
+                held.task.cancel()
+
+
+class _Held:
+    """A job this worker holds; it is the `Run` its runner sees."""
+
+    task: asyncio.Task[None]
+
+    def __init__(self, engine: Engine, job: Job) -> None:
+        self._engine = engine
+        self.job = job
+        self.cancel_requested = asyncio.Event()
+        self.lost = False
+
+    async def send(self, until: datetime) -> bool:
+        moved = await self._engine.send(self.job, until=until)
+        if moved is None:
+            self.cancel_requested.set()
+            return False
+        self.job = moved
+        return True
+
+    async def started(self, at: datetime) -> None:
+        self.job = await self._engine.started(self.job, at)
+
+    async def progress(self, progress: Progress) -> None:
+        await self._engine.note_progress(self.job, progress)
+
+    async def log(self, lines: Sequence[LogLine]) -> None:
+        await self._engine.add_lines(self.job, lines)

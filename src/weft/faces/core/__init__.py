@@ -1,0 +1,1 @@
+"""Core: the public job scheduler."""

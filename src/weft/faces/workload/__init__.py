@@ -1,0 +1,1 @@
+"""Workload: the host side of the Workload API."""

@@ -1,0 +1,97 @@
+"""All settings in one frozen object, read once; nothing else reads the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+
+EXAMPLE_WORKLOAD = "weft.examples.forecast:workload"
+
+
+class Profile(StrEnum):
+    LOCAL = "local"
+    SERVICE = "service"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """What differs between a quick local server and one that behaves like the service."""
+
+    poll: timedelta
+    retry_after_seconds: int
+    keeps_finished_per_item: int | None
+
+
+PACES = {
+    Profile.LOCAL: Pace(poll=timedelta(seconds=1), retry_after_seconds=1, keeps_finished_per_item=None),
+    Profile.SERVICE: Pace(poll=timedelta(seconds=60), retry_after_seconds=60, keeps_finished_per_item=100),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerSettings:
+    """How weft calls workloads. The contract leaves all of it open (docs/fidelity.md)."""
+
+    call_timeout: timedelta = timedelta(seconds=30)
+    create_attempts: int = 5
+    backoff_first: timedelta = timedelta(seconds=1)
+    backoff_most: timedelta = timedelta(seconds=60)
+    dead_letter_after: timedelta = timedelta(hours=2)
+    outcome_unknown_after: timedelta = timedelta(hours=2)
+    longest_run: timedelta = timedelta(days=24)
+    contract_faults: int = 10
+    missing_reads: int = 3
+    missing_for: timedelta = timedelta(minutes=3)
+    slots: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerSettings:
+    """How functions are run. *processes*: how many jobs at once, each in a process of its own."""
+
+    processes: int = field(default_factory=lambda: max(2, os.cpu_count() or 2))
+    sigterm_after: timedelta = timedelta(seconds=1)
+    cancel_grace: timedelta = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a request and a connection may take."""
+
+    body_bytes: int = 1024 * 1024
+    header_seconds: float = 10.0
+    body_seconds: float = 30.0
+    connections: int = 4096
+    requests_at_once: int = 1024
+    writes_waiting: int = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    data: Path
+    host: str = "127.0.0.1"
+    port: int = 7431
+    profile: Profile = Profile.LOCAL
+    workloads: tuple[str, ...] = (EXAMPLE_WORKLOAD,)
+    shutdown_grace: timedelta = timedelta(seconds=30)
+    retention: timedelta = timedelta(days=30)
+    maintenance_every: timedelta = timedelta(seconds=5)
+    caller: CallerSettings = CallerSettings()
+    runner: RunnerSettings = field(default_factory=RunnerSettings)
+    limits: Limits = Limits()
+
+    @property
+    def pace(self) -> Pace:
+        return PACES[self.profile]
+
+
+def data_directory(given: Path | None = None, environ: Mapping[str, str] = os.environ) -> Path:
+    """Return where weft keeps its data: *given*, else `WEFT_DATA`, else `~/.local/share/weft`."""
+    if given is not None:
+        return given.absolute()
+    named = environ.get("WEFT_DATA")
+    return Path(named).absolute() if named else Path.home() / ".local" / "share" / "weft"

@@ -1,0 +1,1 @@
+"""Durable jobs and catalog in SQL: the verbs of the ports, one folder a database."""
