@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType
 
 
-class Wire(Struct, rename="camel", omit_defaults=True, kw_only=True):
+class Wire(Struct, rename="camel", omit_defaults=True):
     """A member left at its default is not sent."""
 
 
@@ -53,7 +53,7 @@ class ErrorExtendedInformation(Wire):
     additional_parameters: list[NameValuePair] | UnsetType = UNSET
 
 
-class ErrorDetails(Wire):
+class ErrorDetails(Wire, kw_only=True):
     """Also the body of every answer that is not a success (ErrorResponse)."""
 
     error_code: str
@@ -68,7 +68,7 @@ class CreateItemJobInstanceRequest(Wire):
     """*invoke_type* stays text, because names of the future must be accepted."""
 
     invoke_type: str
-    creation_payload: dict[str, Any] | None | UnsetType = UNSET
+    creation_payload: dict[str, Any] | UnsetType | None = UNSET
 
 
 class ItemJobInstanceState(Wire):
