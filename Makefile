@@ -1,0 +1,38 @@
+# Each target is one word a person would say; `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help quick check docs model torture fuzz bench demo
+
+KILLS ?= 200
+MINUTES ?= 10
+RUNS ?= 5
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+quick: ## before each commit: style, types, import contracts, fast tests (under 40 s)
+	./run ruff check
+	./run ruff format --check
+	./run mypy
+	./run lint-imports
+	./run pytest -q -x --ignore=tests/e2e --ignore=tests/torture --ignore=tests/fuzz
+
+check: ## all that CI runs (about 15 minutes)
+	.ci/run
+
+docs: ## redraw the generated parts of docs/architecture.md
+	./run python -m tools.docs
+
+model: ## check the TLA+ model and its seeded mistakes with TLC (needs Java)
+	./run --group model python -m tests.model
+
+torture: ## kill -9 the whole server KILLS times under load (default 200) and count what was lost
+	./run python -m tests.torture --kills $(KILLS)
+
+fuzz: ## send mutated requests to both faces for MINUTES (default 10)
+	./run python -m tests.fuzz --seconds $$(( $(MINUTES) * 60 ))
+
+bench: ## measure, beside a FastAPI app on the same machine; writes bench/results/
+	./run --group bench python -m bench --runs $(RUNS)
+
+demo: ## a forecast that completes and one that is cancelled
+	./run weft demo
