@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from weft.engine.engine import Engine
 from weft.engine.errors import StoreUnavailable
+from weft.engine.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +25,11 @@ class Retention:
 
 
 class Maintenance:
-    def __init__(self, engine: Engine, retention: Retention, *, every: timedelta) -> None:
+    def __init__(
+        self, engine: Engine, workers: Sequence[Worker], retention: Retention, *, every: timedelta
+    ) -> None:
         self._engine = engine
+        self._workers = workers
         self._retention = retention
         self._every = every
 
@@ -38,6 +43,9 @@ class Maintenance:
                 log.warning("maintenance put off", extra={"reason": unavailable.reason})
 
     async def once(self) -> None:
+        # After the whole process stood still, the leases of our own live jobs have run out too: extend first.
+        for worker in self._workers:
+            await worker.extend()
         rescued = await self._engine.rescue()
         if rescued:
             log.warning("rescued jobs of a lost worker", extra={"jobs": rescued})

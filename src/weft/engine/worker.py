@@ -50,6 +50,7 @@ class Worker:
         self._held: dict[JobKey, _Held] = {}
         self._wake = asyncio.Event()
         self._stopping = False
+        self._adopts_next = 0.0
         self._unsubscribe = engine.events.subscribe(self._hear)
 
     async def work(self) -> None:
@@ -75,6 +76,15 @@ class Worker:
             await asyncio.wait([held.task for held in self._held.values()], timeout=grace.total_seconds())
         for held in tuple(self._held.values()):
             held.task.cancel()
+
+    async def extend(self) -> None:
+        """Extend the leases of all jobs it holds, and stop those that were lost."""
+        before = dict(self._held)
+        kept = set(await self._engine.heartbeat(self.name, lease=self._habits.lease))
+        for key, held in before.items():
+            if self._held.get(key) is held and (key, held.job.epoch) not in kept:
+                held.lost = True
+                held.task.cancel()
 
     @property
     def busy(self) -> int:
@@ -122,8 +132,13 @@ class Worker:
                 return
 
     async def _give_up(self, held: _Held) -> None:
-        if not held.lost and not self._habits.adopts:
+        if held.lost or self._habits.adopts:
+            return
+        try:
             await self._engine.give_up(held.job)
+        except StoreUnavailable as unavailable:
+            # The lease runs out by itself, and the job is then rescued by whoever has a working disk.
+            log.warning("not given up", extra={"job": held.job.key.id, "reason": unavailable.reason})
 
     def _let_go(self, held: _Held) -> None:
         if self._held.get(held.job.key) is held:
@@ -137,15 +152,21 @@ class Worker:
         if free <= 0:
             return ()
         try:
-            adopted: Sequence[Job] = ()
-            if self._habits.adopts:
-                adopted = await self._engine.adopt(
-                    self._habits.queue, worker=self.name, limit=free, lease=self._habits.lease
-                )
+            adopted = await self._adopt(free)
             return [*adopted, *await self._claim(free - len(adopted))]
         except StoreUnavailable as unavailable:
             log.warning("nothing claimed", extra={"queue": self._habits.queue, "reason": unavailable.reason})
             return ()
+
+    async def _adopt(self, limit: int) -> Sequence[Job]:
+        """Look for orphaned jobs now and then only: under load a worker is woken many times a second."""
+        now = asyncio.get_running_loop().time()
+        if not self._habits.adopts or now < self._adopts_next:
+            return ()
+        self._adopts_next = now + self._habits.look_again.total_seconds()
+        return await self._engine.adopt(
+            self._habits.queue, worker=self.name, limit=limit, lease=self._habits.lease
+        )
 
     async def _claim(self, limit: int) -> Sequence[Job]:
         if limit <= 0:
@@ -178,7 +199,7 @@ class Worker:
             held.cancel_requested.set()
 
     async def _beat(self) -> None:
-        """Extend the leases, stop jobs that were lost, and hear cancels that came through another server."""
+        """Extend the leases now and then, and hear cancels that came through another server."""
         rounds = 0
         every = max(1, round(self._habits.heartbeat / self._habits.look_again))
         while True:
@@ -189,7 +210,7 @@ class Worker:
             try:
                 await self._hear_cancels()
                 if rounds % every == 0:
-                    await self._extend()
+                    await self.extend()
             except StoreUnavailable as unavailable:
                 log.warning("no heartbeat", extra={"queue": self._habits.queue, "reason": unavailable.reason})
 
@@ -197,14 +218,6 @@ class Worker:
         for key in await self._engine.cancel_requests(self.name):
             if held := self._held.get(key):
                 held.cancel_requested.set()
-
-    async def _extend(self) -> None:
-        before = dict(self._held)
-        kept = set(await self._engine.heartbeat(self.name, lease=self._habits.lease))
-        for key, held in before.items():
-            if self._held.get(key) is held and (key, held.job.epoch) not in kept:
-                held.lost = True
-                held.task.cancel()
 
 
 class _Held:
