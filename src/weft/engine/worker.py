@@ -126,6 +126,8 @@ class Worker:
                 await self._engine.finish(held.job, outcome, cancel_wins=self._habits.cancel_wins)
             except StoreUnavailable as unavailable:
                 # The end is known and must not be lost: the lease is ours, so we try until the disk is back.
+                if self._stopping:
+                    return
                 log.warning("end not written", extra={"job": held.job.key.id, "reason": unavailable.reason})
                 await asyncio.sleep(self._habits.look_again.total_seconds())
             else:
