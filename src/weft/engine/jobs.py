@@ -78,7 +78,7 @@ class NewJob:
     queue: str
     kind: str
     payload: bytes = b""
-    labels: Mapping[str, str] = NO_LABELS
+    labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS)
     fingerprint: bytes = b""
     submitted_by: str = ""
     when_lost: WhenLost = WhenLost.FAIL
