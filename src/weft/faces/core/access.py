@@ -1,0 +1,55 @@
+"""Which delegated scopes an operation asks for, as published with each operation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from weft.catalog.model import Principal
+
+
+class InsufficientScopes(Exception):
+    """*needed*: the scopes any one of which would do."""
+
+    def __init__(self, needed: tuple[str, ...]) -> None:
+        super().__init__(f"needs one of the scopes {', '.join(needed)}")
+        self.needed = needed
+
+
+@dataclass(frozen=True, slots=True)
+class Scopes:
+    """Any one of *names* suffices; so does `{ItemType}.` with one of *of_type* for items of that type.
+
+    Tokens of apps carry no scopes: their role alone decides.
+    """
+
+    names: frozenset[str]
+    of_type: tuple[str, ...] = ()
+
+    def check(self, caller: Principal) -> None:
+        """Refuse a caller whose scopes suffice for no item at all. Raises InsufficientScopes."""
+        if caller.is_app or self.names & caller.scopes:
+            return
+        if not any(scope.endswith(f".{ending}") for scope in caller.scopes for ending in self.of_type):
+            raise self._insufficient()
+
+    def check_for(self, caller: Principal, item_type: str) -> None:
+        """Raises InsufficientScopes where the caller's scopes do not reach items of *item_type*."""
+        if caller.is_app or self.names & caller.scopes:
+            return
+        if not any(f"{item_type}.{ending}" in caller.scopes for ending in self.of_type):
+            raise self._insufficient()
+
+    def _insufficient(self) -> InsufficientScopes:
+        typed = (f"{{ItemType}}.{ending}" for ending in self.of_type)
+        return InsufficientScopes((*sorted(self.names), *typed))
+
+
+READ_WORKSPACES = Scopes(frozenset({"Workspace.Read.All", "Workspace.ReadWrite.All"}))
+WRITE_WORKSPACES = Scopes(frozenset({"Workspace.ReadWrite.All"}))
+LIST_ITEMS = Scopes(
+    frozenset({"Workspace.Read.All", "Workspace.ReadWrite.All", "Item.Read.All", "Item.ReadWrite.All"})
+)
+READ_ITEMS = Scopes(frozenset({"Item.Read.All", "Item.ReadWrite.All"}), ("Read.All", "ReadWrite.All"))
+WRITE_ITEMS = Scopes(frozenset({"Item.ReadWrite.All"}), ("ReadWrite.All",))
+RUN_JOBS = Scopes(frozenset({"Item.Execute.All"}), ("Execute.All",))
+ANY = Scopes(frozenset())

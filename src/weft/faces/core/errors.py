@@ -1,0 +1,208 @@
+"""Every expected error of the Core face as status, code and message: one table."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec import UNSET
+from starlette.responses import Response
+
+from weft.auth.errors import TokenFault, TokenRefused
+from weft.catalog.errors import ItemNotFound, NameTaken, RoleTooLow, WorkspaceNotFound
+from weft.contracts import core as wire
+from weft.engine.errors import JobEnded, JobNotFound, Overloaded, ScopeBusy, StoreUnavailable
+from weft.faces.core import answers
+from weft.faces.core.access import InsufficientScopes
+from weft.faces.http import Refusal, Refused, shown
+
+log = logging.getLogger(__name__)
+
+UNAVAILABLE_SECONDS = 1
+
+
+class CoreError(Exception):
+    """The root of the errors that only this face knows."""
+
+
+class EndpointNotFound(CoreError):
+    pass
+
+
+class MethodNotAllowed(CoreError):
+    def __init__(self, method: str, allowed: tuple[str, ...]) -> None:
+        super().__init__(method)
+        self.method = method
+        self.allowed = allowed
+
+
+class InvalidItemType(CoreError):
+    def __init__(self, item_type: str) -> None:
+        super().__init__(item_type)
+        self.item_type = item_type
+
+
+class InvalidJobType(CoreError):
+    def __init__(self, item_type: str, job_type: str) -> None:
+        super().__init__(job_type)
+        self.item_type = item_type
+        self.job_type = job_type
+
+
+class ParametersNotAllowed(CoreError):
+    pass
+
+
+class FolderNotFound(CoreError):
+    def __init__(self, folder: str) -> None:
+        super().__init__(folder)
+        self.folder = folder
+
+
+class WorkspaceNameTaken(CoreError):
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """*code* and *message* are what the error is told as; *retriable*: the same request may succeed later."""
+
+    status: int
+    code: str
+    message: Callable[[Any], str]
+    retriable: bool = False
+
+
+TABLE: dict[type[Exception], Row] = {
+    TokenRefused: Row(401, "", lambda _: "Access is unauthorized"),
+    InsufficientScopes: Row(
+        403,
+        "InsufficientScopes",
+        lambda e: f"The token needs one of the scopes {', '.join(e.needed)}",
+    ),
+    RoleTooLow: Row(
+        403, "InsufficientPrivileges", lambda e: f"The caller needs the role {e.needed} in the workspace"
+    ),
+    ParametersNotAllowed: Row(
+        403,
+        "FeatureNotAvailable",
+        lambda _: "Parameter is not allowed for this item type or this item job type",
+    ),
+    EndpointNotFound: Row(404, "EndpointNotFound", lambda _: "The requested endpoint was not found"),
+    MethodNotAllowed: Row(
+        405,
+        "MethodNotAllowed",
+        lambda e: f"The method {shown(e.method)} is not allowed here; allowed: {', '.join(e.allowed)}",
+    ),
+    WorkspaceNotFound: Row(
+        404, "WorkspaceNotFound", lambda e: f"The requested workspace {shown(e.workspace)} was not found"
+    ),
+    ItemNotFound: Row(404, "ItemNotFound", lambda e: f"The requested item {shown(e.item)} was not found"),
+    FolderNotFound: Row(
+        404, "FolderNotFound", lambda e: f"The requested folder {shown(e.folder)} was not found"
+    ),
+    JobNotFound: Row(
+        404,
+        "JobInstanceNotFound",
+        lambda e: f"The requested job instance {shown(e.key.id)} was not found",
+    ),
+    JobEnded: Row(
+        400,
+        "JobAlreadyCompleted",
+        lambda e: f"The job instance {shown(e.job.key.id)} has ended and can not be cancelled",
+    ),
+    InvalidItemType: Row(
+        400,
+        "InvalidItemType",
+        lambda e: f"No workload of this server owns the item type {shown(e.item_type)}",
+    ),
+    InvalidJobType: Row(
+        400,
+        "InvalidJobType",
+        lambda e: f"Items of type {shown(e.item_type)} have no job type {shown(e.job_type)}",
+    ),
+    NameTaken: Row(
+        400,
+        "ItemDisplayNameAlreadyInUse",
+        lambda e: f"Another item of the type has the displayName {shown(e.name)}",
+    ),
+    WorkspaceNameTaken: Row(
+        409,
+        "WorkspaceNameAlreadyExists",
+        lambda e: f"Another workspace has the displayName {shown(e.name)}",
+    ),
+    ScopeBusy: Row(
+        409,
+        "JobsNotStopped",
+        lambda e: f"The job instance {shown(e.job.key.id)} has not stopped yet; repeat the delete",
+        retriable=True,
+    ),
+    Overloaded: Row(
+        429, "TooManyRequestsForJobs", lambda _: "Too many requests are waiting; try again", retriable=True
+    ),
+    StoreUnavailable: Row(
+        503, "ServiceUnavailable", lambda _: "The store cannot be written or read; try again", retriable=True
+    ),
+}
+
+INVALID_INPUT = Row(400, "InvalidInput", lambda e: f"The request has an invalid input: {e.message}")
+REFUSALS: dict[Refusal, Row] = {
+    Refusal.BAD_BODY: INVALID_INPUT,
+    Refusal.BAD_PARAMETER: INVALID_INPUT,
+    Refusal.BODY_TOO_LARGE: Row(413, "RequestBodyTooLarge", lambda e: e.message),
+    Refusal.BODY_TOO_SLOW: Row(408, "RequestTimeout", lambda e: e.message, retriable=True),
+    Refusal.MEDIA_TYPE: Row(415, "UnsupportedMediaType", lambda e: e.message),
+}
+
+EXPECTED: tuple[type[Exception], ...] = (*TABLE, Refused)
+
+
+def answer(error: Exception, request_id: str) -> Response:
+    """Return the answer to an error of one of the EXPECTED classes."""
+    row = _row(error)
+    if row.status >= 500:
+        log.warning("request failed", extra={"request_id": request_id, "reason": str(error)})
+    code = error.code.value if isinstance(error, TokenRefused) else row.code
+    message = row.message(error)
+    body = wire.ErrorResponse(
+        request_id=request_id,
+        error_code=code,
+        more_details=_details(error),
+        message=message,
+        is_retriable=row.retriable,
+    )
+    headers = {"x-ms-public-api-error-code": code, **_headers(error, row)}
+    return answers.with_body(row.status, body, headers)
+
+
+def _row(error: Exception) -> Row:
+    if isinstance(error, Refused):
+        return REFUSALS[error.kind]
+    return next(TABLE[known] for known in type(error).__mro__ if known in TABLE)
+
+
+def _details(error: Exception) -> Any:
+    """Say where an invalid input is in the way of the service: a detail InvalidParameter."""
+    if not isinstance(error, Refused) or REFUSALS[error.kind] is not INVALID_INPUT:
+        return UNSET
+    place = wire.ErrorRelatedResource(resource_id=error.field, resource_type="Parameter")
+    return [wire.ErrorResponseDetails("InvalidParameter", error.message, related_resource=place)]
+
+
+def _headers(error: Exception, row: Row) -> dict[str, str]:
+    if isinstance(error, TokenRefused):
+        missing = error.code is TokenFault.MISSING
+        return {"WWW-Authenticate": "Bearer" if missing else 'Bearer error="invalid_token"'}
+    if isinstance(error, MethodNotAllowed):
+        return {"Allow": ", ".join(error.allowed)}
+    if isinstance(error, Overloaded):
+        return {"Retry-After": str(error.retry_after_seconds)}
+    if row.status == 503:
+        return {"Retry-After": str(UNAVAILABLE_SECONDS)}
+    if row.status in (408, 413):
+        return {"Connection": "close"}  # the rest of the body is not read
+    return {}

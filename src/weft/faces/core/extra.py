@@ -1,0 +1,153 @@
+"""What the published API does not show of a job, under `/weft/v1`: progress, result, error and log lines."""
+
+from __future__ import annotations
+
+from msgspec import UNSET, Raw, Struct
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from weft.contracts import core as wire
+from weft.contracts import workload
+from weft.engine.jobs import Job, JobError, JobKey, LogLine, Progress
+from weft.engine.lifecycle import State
+from weft.faces.core import access, answers, jobs, mapping
+from weft.faces.core.calls import Call, Operation
+from weft.faces.core.face import CoreFace
+from weft.faces.core.routes import ITEM, routes_of
+from weft.faces.http import Refusal, Refused, shown
+
+LINES_AT_ONCE = 1000
+GREATEST_NUMBER = 2**63 - 1
+
+
+class ProgressShown(wire.Wire):
+    done: float
+    total: float
+    text: str
+
+
+class ErrorShown(wire.Wire):
+    """The workload contract's ErrorDetails, every member always there."""
+
+    error_code: str
+    message: str
+    source: str
+    is_permanent: bool | None
+    message_parameters: list[str]
+    more_details: list[workload.ErrorExtendedInformation]
+
+
+class JobShown(wire.ItemJobInstance):
+    """An ItemJobInstance and what else is known; *attempt* counts the calls that may have started it."""
+
+    progress: ProgressShown | None
+    result: Raw | None
+    error: ErrorShown | None
+    attempt: int
+    cancel_requested_utc: str | None
+
+
+class LineShown(Struct):
+    """*at* is RFC 3339 with `Z`."""
+
+    number: int
+    at: str
+    level: str
+    text: str
+
+
+class Lines(Struct):
+    """*next*: what to ask for as `after` to go on."""
+
+    value: list[LineShown]
+    next: int
+
+
+async def get(call: Call) -> Response:
+    job = await jobs.find(call)
+    work = await _work_of(call, job)
+    return answers.with_body(200, _job_shown(job, work, call.id), jobs.pace(call, job))
+
+
+async def logs(call: Call) -> Response:
+    after = _after(call)
+    job = await jobs.find(call)
+    lines = await call.core.engine.lines(_work_key(call, job), after=after, limit=LINES_AT_ONCE)
+    shown_lines = [_line_shown(line) for line in lines]
+    page = Lines(shown_lines, next=lines[-1].number if lines else after)
+    return answers.with_body(200, page, jobs.pace(call, job))
+
+
+JOB = f"{ITEM}/jobs/instances/{{jobInstanceId}}"
+ADDRESSES = {
+    JOB: {"GET": Operation(get, access.READ_ITEMS)},
+    f"{JOB}/logs": {"GET": Operation(logs, access.READ_ITEMS)},
+}
+
+
+def routes(core: CoreFace) -> list[BaseRoute]:
+    """Return the routes below `/weft/v1`."""
+    return routes_of(core, ADDRESSES)
+
+
+async def _work_of(call: Call, job: Job) -> Job:
+    """Return the hosted job that does the work of *job*; where there is none (yet), *job* itself."""
+    key = _work_key(call, job)
+    if key == job.key:
+        return job
+    return await call.core.engine.store.get(key) or job
+
+
+def _work_key(call: Call, job: Job) -> JobKey:
+    return call.core.hosted_key(job) or job.key
+
+
+def _job_shown(job: Job, work: Job, request_id: str) -> JobShown:
+    instance = mapping.job_instance(job, request_id)
+    # A result or an error counts only once Core, too, knows how the job ended.
+    completed = job.state is State.COMPLETED
+    error = None if job.error is None else work.error or job.error
+    result = work.result or job.result if completed else None
+    return JobShown(
+        **{name: getattr(instance, name) for name in wire.ItemJobInstance.__struct_fields__},
+        progress=None if work.progress is None else _progress_shown(work.progress),
+        result=None if result is None else Raw(result),
+        error=None if error is None else _error_shown(error),
+        attempt=job.attempt,
+        cancel_requested_utc=None
+        if job.cancel_requested_at is None
+        else mapping.utc(job.cancel_requested_at),
+    )
+
+
+def _progress_shown(progress: Progress) -> ProgressShown:
+    return ProgressShown(progress.done, progress.total, progress.text)
+
+
+def _error_shown(error: JobError) -> ErrorShown:
+    details = [
+        workload.ErrorExtendedInformation(
+            detail.code,
+            detail.message,
+            message_parameters=list(detail.parameters) or UNSET,
+            additional_parameters=[workload.NameValuePair(*pair) for pair in detail.extra] or UNSET,
+        )
+        for detail in error.details
+    ]
+    return ErrorShown(
+        error.code, error.message, error.source, error.is_permanent, list(error.parameters), details
+    )
+
+
+def _line_shown(line: LogLine) -> LineShown:
+    return LineShown(line.number, f"{mapping.utc(line.at)}Z", line.level, line.text)
+
+
+def _after(call: Call) -> int:
+    """Return the number of the last line that the caller has. Raises Refused."""
+    text = call.query("after")
+    if text is None:
+        return 0
+    if text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= GREATEST_NUMBER:
+        return int(text)
+    raise Refused(Refusal.BAD_PARAMETER, "after", f"after must be a number from 0 on, not {shown(text)}")

@@ -1,0 +1,58 @@
+"""The addresses of the Core API, in the order of the published document; mounted at `/v1`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.routing import BaseRoute
+
+from weft.faces.core import access, items, jobs, workspaces
+from weft.faces.core.calls import Endpoint, Operation
+from weft.faces.core.face import CoreFace
+from weft.faces.routing import AnyCaseRoute, EveryPath
+
+Operations = Mapping[str, Operation]
+
+WORKSPACE = "/workspaces/{workspaceId}"
+ITEM = f"{WORKSPACE}/items/{{itemId}}"
+
+# `instances` is no job type: addresses that say so come first.
+JOBS: Mapping[str, Operations] = {
+    "/jobs/instances": {
+        "GET": Operation(jobs.list_all, access.READ_ITEMS),
+        "POST": Operation(jobs.run_by_query, access.RUN_JOBS),
+    },
+    "/jobs/instances/{jobInstanceId}": {"GET": Operation(jobs.get, access.READ_ITEMS)},
+    "/jobs/instances/{jobInstanceId}/cancel": {"POST": Operation(jobs.cancel, access.RUN_JOBS)},
+    "/jobs/{jobType}/instances": {"POST": Operation(jobs.run, access.RUN_JOBS)},
+}
+
+ADDRESSES: Mapping[str, Operations] = {
+    "/workspaces": {
+        "GET": Operation(workspaces.list_all, access.READ_WORKSPACES),
+        "POST": Operation(workspaces.create, access.WRITE_WORKSPACES),
+    },
+    WORKSPACE: {
+        "GET": Operation(workspaces.get, access.READ_WORKSPACES),
+        "DELETE": Operation(workspaces.delete, access.WRITE_WORKSPACES),
+    },
+    f"{WORKSPACE}/items": {
+        "GET": Operation(items.list_all, access.LIST_ITEMS),
+        "POST": Operation(items.create, access.WRITE_ITEMS),
+    },
+    ITEM: {
+        "GET": Operation(items.get, access.READ_ITEMS),
+        "DELETE": Operation(items.delete, access.WRITE_ITEMS),
+    },
+    **{f"{ITEM}{address}": operations for address, operations in JOBS.items()},
+}
+
+
+def routes(core: CoreFace) -> list[BaseRoute]:
+    """Return the routes below `/v1`; every other path below it is EndpointNotFound."""
+    return routes_of(core, ADDRESSES)
+
+
+def routes_of(core: CoreFace, addresses: Mapping[str, Operations]) -> list[BaseRoute]:
+    known = [AnyCaseRoute(path, Endpoint(core, operations)) for path, operations in addresses.items()]
+    return [*known, EveryPath(Endpoint(core, {}))]
