@@ -1,1 +1,7 @@
 """weft: a self-hosted job service with three published Microsoft job contracts over one durable engine."""
+
+from weft.kit.context import JobContext
+from weft.kit.errors import ErrorDetail, JobCancelled, JobFailed
+from weft.kit.workload import Workload
+
+__all__ = ["ErrorDetail", "JobCancelled", "JobContext", "JobFailed", "Workload"]

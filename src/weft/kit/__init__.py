@@ -1,1 +1,1 @@
-"""What the author of a workload imports: Workload, JobContext, JobFailed."""
+"""What the author of a workload imports: `from weft import Workload, JobContext, JobFailed`."""
