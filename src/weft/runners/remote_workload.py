@@ -1,0 +1,458 @@
+"""The caller: runs a job by asking the workload that owns it, and watches it there until it has ended.
+
+The life of a job, with the rules t4 to t18 of the state table: create calls until one is answered, then
+reads at an interval and, once a cancel is wanted, cancel calls, until the workload or a rule names an end.
+
+What a face must know of a `JobError` from here: *code* is either one of the platform's own names
+(`PLATFORM_CODES`), to be shown as the failure's code as it is, or the workload's own errorCode ("" where it
+gave none), to be shown as JobInstanceStatusFailed with this error's code and message as its first detail. An
+empty *message* means that the workload gave no reason. *parameters*, *details*, *source* and *is_permanent*
+are the workload's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeVar
+
+from weft.contracts.workload import Status
+from weft.engine.jobs import Completed, Failed, Job, JobError, Outcome, Stopped
+from weft.engine.lifecycle import State
+from weft.engine.ports import Clock, Run
+from weft.runners.workload_answers import Accepted, Answer, Busy, Faulty, Missing, Refused, Reported, Silence
+from weft.runners.workload_client import Credentials, Directory, WorkloadClient
+from weft.settings import CallerSettings
+
+DEAD_LETTERED = "JobInstanceStatusDeadLettered"
+NOT_FOUND = "JobInstanceStatusNotFound"
+UNKNOWN_ERROR = "JobInstanceStatusUnknownErrorOccured"
+PLATFORM_CODES = frozenset({DEAD_LETTERED, NOT_FOUND, UNKNOWN_ERROR})
+
+CONTRACT_ERROR = "WorkloadContractError"
+UNREACHABLE = "WorkloadUnreachable"
+NEVER_STARTED = "WorkloadNeverStarted"
+RAN_TOO_LONG = "LongestRunExceeded"
+
+FIRST_READ_SHARE = 0.1
+"""The first read comes after this share of the interval: many jobs are short."""
+
+FIRST_READ_AFTER_CANCEL_SECONDS = 0.1
+CLOCKS_DIFFER_BY = timedelta(minutes=5)
+"""A workload's instant that lies further outside the job's life is not believed."""
+
+
+class Hints(Protocol):
+    """How a server that also hosts the workload tells its caller that a job has moved there."""
+
+    async def wait(self, job: Job, seconds: float) -> None:
+        """Return after *seconds*, or early where the job has moved; a move since the last call counts."""
+
+
+class Calls(Protocol):
+    """The calls of the contract; each is over at loop time *by* and tells trouble as an answer."""
+
+    async def create(self, job: Job, *, by: float) -> Answer: ...
+
+    async def read(self, job: Job, *, by: float) -> Answer: ...
+
+    async def cancel(self, job: Job, *, by: float) -> Answer: ...
+
+
+class NoHints:
+    async def wait(self, job: Job, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class RemoteWorkloadRunner:
+    """A Runner whose work goes on at a workload: `start` before the first job, `close` after the last."""
+
+    def __init__(
+        self,
+        settings: CallerSettings,
+        *,
+        poll: timedelta,
+        directory: Directory,
+        credentials: Credentials,
+        clock: Clock,
+        hints: Hints | None = None,
+    ) -> None:
+        self._client = WorkloadClient(
+            directory=directory,
+            credentials=credentials,
+            clock=clock,
+            call_seconds=settings.call_timeout.total_seconds(),
+        )
+        self._watching = Watching(settings, poll=poll, clock=clock, calls=self._client, hints=hints)
+
+    async def start(self) -> None:
+        await self._client.start()
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def run(self, run: Run) -> Outcome:
+        return await self._watching.run(run)
+
+
+class Watching:
+    """The rules, over any `Calls`. *chance* gives numbers from 0 to 1 that spread retries."""
+
+    def __init__(
+        self,
+        settings: CallerSettings,
+        *,
+        poll: timedelta,
+        clock: Clock,
+        calls: Calls,
+        hints: Hints | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.settings = settings
+        self.poll_seconds = poll.total_seconds()
+        self.clock = clock
+        self.calls = calls
+        self.hints = hints or NoHints()
+        self.chance = chance
+
+    async def run(self, run: Run) -> Outcome:
+        life = _Life(self, run)
+        return await life.create() or await life.watch()
+
+
+class _Backoff:
+    """Waits that double: *first*, 2 x *first*, ... *most*, in seconds, each spread by a fifth."""
+
+    def __init__(self, first: float, most: float, chance: Callable[[], float]) -> None:
+        self._next = first
+        self._most = most
+        self._chance = chance
+
+    def seconds(self, asked: float | None = None) -> float:
+        """Return the next wait; at least what the workload *asked* for, but never more than the most."""
+        wait = min(self._next, self._most) * (0.8 + 0.4 * self._chance())
+        self._next = min(self._next * 2, self._most)
+        return min(max(wait, asked or 0.0), self._most * 1.2)
+
+
+class _Life:
+    """One job at its workload, from where its row says that it stands.
+
+    Loop time paces; the clock is asked only where an instant of the row is concerned.
+    """
+
+    def __init__(self, watching: Watching, run: Run) -> None:
+        self._watching = watching
+        self._settings = watching.settings
+        self._calls = watching.calls
+        self._run = run
+        self._loop = asyncio.get_running_loop()
+        earlier_life = run.job.attempt > 0
+        self._may_have_arrived = earlier_life
+        self._may_be_acknowledged = earlier_life
+        self._trouble: JobError | None = None
+        self._read_at = self._loop.time()
+        self._cancel_at: float | None = None
+        self._after_cancel = self._backoff()
+        self._read_pace: _Backoff | None = None
+        self._heard_at = self._loop.time()
+        self._faults = 0
+        self._missed = 0
+        self._missed_since = 0.0
+
+    @property
+    def _job(self) -> Job:
+        return self._run.job
+
+    # ---- creating (t6, t7, t8)
+
+    async def create(self) -> Outcome | None:
+        """Send create calls until one is answered for good; None: from now on only reads can tell."""
+        if self._job.state is not State.DISPATCHING:
+            return None
+        backoff = self._backoff()
+        while self._job.attempt < self._settings.create_attempts and not self._cancel_heard:
+            by = self._deadline()
+            if not await self._run.send(self._watching.clock.now() + self._settings.call_timeout):
+                break
+            answer = await self._calls.create(self._job, by=by)
+            if isinstance(answer, Accepted):
+                self._acknowledged()
+                return None
+            if isinstance(answer, Refused):
+                return self._refused(answer)
+            self._unanswered(answer)
+            if self._job.attempt < self._settings.create_attempts:
+                asked = answer.retry_after if isinstance(answer, Busy) else None
+                await self._pause(backoff.seconds(asked), asyncio.sleep)
+        return self._unsent()
+
+    def _acknowledged(self) -> None:
+        self._may_have_arrived = True
+        self._may_be_acknowledged = True
+        self._read_at = self._loop.time() + self._watching.poll_seconds * FIRST_READ_SHARE
+
+    def _refused(self, answer: Refused) -> Outcome | None:
+        self._trouble = answer.error
+        if self._may_have_arrived:
+            return None  # the refusal is of the repeat: only a read can tell what became of the earlier call
+        return Failed(answer.error)
+
+    def _unanswered(self, answer: Answer) -> None:
+        self._may_have_arrived |= not isinstance(answer, Silence) or answer.arrived
+        self._trouble = _trouble(answer)
+
+    def _unsent(self) -> Outcome | None:
+        """Decide, where no call can have reached the workload; else leave it to the reads."""
+        if self._may_have_arrived:
+            return None
+        if self._cancel_heard:
+            return Stopped()
+        return Failed(self._trouble or JobError(UNREACHABLE, "The workload was never called."))
+
+    # ---- watching (t9 to t16, t18)
+
+    async def watch(self) -> Outcome:
+        while True:
+            outcome = await self._given_up() or await self._ask()
+            if outcome is not None:
+                return outcome
+            await self._rest()
+
+    async def _ask(self) -> Outcome | None:
+        now = self._loop.time()
+        if self._wants_cancel and self._cancel_at is None:
+            self._begin_cancel(now)
+        if self._cancel_at is not None and now >= self._cancel_at:
+            return await self._ask_to_cancel()
+        return await self._ask_for_state() if now >= self._read_at else None
+
+    def _begin_cancel(self, now: float) -> None:
+        self._cancel_at = now
+        self._heard_at = now
+        self._read_pace = _Backoff(
+            FIRST_READ_AFTER_CANCEL_SECONDS, self._watching.poll_seconds, self._watching.chance
+        )
+
+    async def _ask_to_cancel(self) -> Outcome | None:
+        answer = await self._calls.cancel(self._job, by=self._deadline())
+        asked = answer.retry_after if isinstance(answer, Busy) else None
+        self._cancel_at = self._loop.time() + self._after_cancel.seconds(asked)
+        if isinstance(answer, Missing):
+            self._read_at = self._loop.time()  # whether there is no such job, a read has to say
+            return None
+        outcome = await self._heed(answer)
+        self._read_at = self._loop.time() + self._read_seconds(None)
+        return outcome
+
+    async def _ask_for_state(self) -> Outcome | None:
+        began_at = self._watching.clock.now()
+        knew_of_cancel = self._cancel_heard
+        answer = await self._read()
+        if answer is None:
+            return None
+        asked = answer.retry_after if isinstance(answer, Busy) else None
+        self._read_at = self._loop.time() + self._read_seconds(asked)
+        if isinstance(answer, Missing):
+            self._faults = 0
+            return self._not_there(began_at, knew_of_cancel=knew_of_cancel)
+        return await self._heed(answer)
+
+    async def _read(self) -> Answer | None:
+        """Read the state; None where a cancel was wanted meanwhile: a read that hangs must not delay it."""
+        reading = self._calls.read(self._job, by=self._deadline())
+        if self._cancel_heard:
+            return await reading
+        return await _first(reading, self._run.cancel_requested.wait())
+
+    async def _heed(self, answer: Answer) -> Outcome | None:
+        if isinstance(answer, Faulty):
+            return self._fault(answer)
+        if not isinstance(answer, Reported):
+            return None
+        self._faults = 0
+        self._missed = 0
+        self._heard_at = self._loop.time()
+        if answer.status is Status.IN_PROGRESS and self._job.state is State.DISPATCHING:
+            now = self._watching.clock.now()
+            await self._run.started(_within_life(answer.started_at, self._job, now) or now)
+        return self._end(answer)
+
+    def _end(self, answer: Reported) -> Outcome | None:
+        started_at, ended_at = life_of(answer, self._job, self._sent_at(), self._watching.clock.now())
+        if answer.status is Status.COMPLETED:
+            return Completed(started_at=started_at, ended_at=ended_at)
+        if answer.status is Status.FAILED:
+            return Failed(answer.error or JobError("", ""), started_at=started_at, ended_at=ended_at)
+        if answer.status is not Status.CANCELLED:
+            return None
+        if self._has_run_too_long and not self._cancel_heard:
+            return Failed(self._too_long(), started_at=started_at, ended_at=ended_at)
+        return Stopped(started_at=started_at, ended_at=ended_at)
+
+    def _fault(self, answer: Faulty) -> Outcome | None:
+        """t15: nothing changes, but not for ever."""
+        self._faults += 1
+        if self._faults < self._settings.contract_faults:
+            return None
+        message = (
+            f"{self._faults} answers in a row broke the Workload contract, the last one: {answer.reason}."
+        )
+        return Failed(JobError(CONTRACT_ERROR, message, source="External"))
+
+    def _not_there(self, began_at: datetime, *, knew_of_cancel: bool) -> Outcome | None:
+        """Decide on a read, begun at *began_at*, that the workload answered with 404."""
+        if self._job.state is State.DISPATCHING and (knew_of_cancel or not self._may_be_acknowledged):
+            deadline = self._job.send_deadline
+            if deadline is not None and began_at <= deadline:
+                left = (deadline - self._watching.clock.now()).total_seconds()
+                self._read_at = min(self._read_at, self._loop.time() + max(left, 0.0) + 0.01)
+                return None  # a create call may still be under way
+            return Stopped() if knew_of_cancel else Failed(self._never_started())
+        return self._missing()
+
+    def _missing(self) -> Outcome | None:
+        """t14: a job that the workload has known is gone when it is missed often and long enough."""
+        now = self._loop.time()
+        self._missed += 1
+        if self._missed == 1:
+            self._missed_since = now
+        long_enough = now - self._missed_since >= self._settings.missing_for.total_seconds()
+        if self._missed < self._settings.missing_reads or not long_enough:
+            return None
+        return Failed(JobError(NOT_FOUND, "The workload does not know the job any more."))
+
+    async def _given_up(self) -> Outcome | None:
+        if self._is_dead_letter:
+            return await self._dead_letter()
+        silent_for = self._loop.time() - self._heard_at
+        if self._cancel_at is not None and silent_for >= self._settings.outcome_unknown_after.total_seconds():
+            message = "The workload did not answer since the cancel: outcome unknown, work may still run."
+            return Failed(JobError(UNKNOWN_ERROR, message))
+        return None
+
+    async def _dead_letter(self) -> Outcome:
+        """t9; a last call asks the workload not to begin any more, or tells that it has done all already."""
+        answer = await self._calls.cancel(self._job, by=self._deadline())
+        ended = self._end(answer) if isinstance(answer, Reported) else None
+        if ended is not None and (self._cancel_heard or not isinstance(ended, Stopped)):
+            return ended
+        message = f"The workload did not start the job within {self._settings.dead_letter_after}."
+        return Failed(JobError(DEAD_LETTERED, message))
+
+    @property
+    def _is_dead_letter(self) -> bool:
+        """Whether the job has not started for too long since the last create call."""
+        sent_at = self._sent_at()
+        if self._job.state is not State.DISPATCHING or sent_at is None:
+            return False
+        return self._watching.clock.now() - sent_at >= self._settings.dead_letter_after
+
+    @property
+    def _has_run_too_long(self) -> bool:
+        started_at = self._job.started_at
+        return (
+            self._job.state is State.RUNNING
+            and started_at is not None
+            and self._watching.clock.now() - started_at >= self._settings.longest_run
+        )
+
+    def _too_long(self) -> JobError:
+        return JobError(
+            RAN_TOO_LONG, f"The job ran longer than {self._settings.longest_run} and was stopped."
+        )
+
+    def _never_started(self) -> JobError:
+        return self._trouble or JobError(NEVER_STARTED, "The workload never got the job.")
+
+    def _sent_at(self) -> datetime | None:
+        """Return when the last create call was sent: its deadline is durable, one call's time later."""
+        deadline = self._job.send_deadline
+        return None if deadline is None else deadline - self._settings.call_timeout
+
+    # ---- pace
+
+    @property
+    def _cancel_heard(self) -> bool:
+        return self._run.cancel_requested.is_set()
+
+    @property
+    def _wants_cancel(self) -> bool:
+        return self._cancel_heard or self._has_run_too_long
+
+    def _deadline(self) -> float:
+        return self._loop.time() + self._settings.call_timeout.total_seconds()
+
+    def _backoff(self) -> _Backoff:
+        first, most = self._settings.backoff_first, self._settings.backoff_most
+        return _Backoff(first.total_seconds(), most.total_seconds(), self._watching.chance)
+
+    def _read_seconds(self, asked: float | None) -> float:
+        """Return how long to wait for the next read: the interval, or less at first after a cancel."""
+        usual = self._read_pace.seconds() if self._read_pace is not None else self._watching.poll_seconds
+        longest = max(usual, self._settings.backoff_most.total_seconds())
+        return max(usual, min(asked or 0.0, longest))
+
+    async def _rest(self) -> None:
+        """Wait for the next call that is due, a hint, or a cancel."""
+        due = self._read_at if self._cancel_at is None else min(self._read_at, self._cancel_at)
+        left = due - self._loop.time()
+        if left > 0:
+            await self._pause(left, self._for_hint)
+
+    async def _for_hint(self, seconds: float) -> None:
+        due = self._loop.time() + seconds
+        await self._watching.hints.wait(self._job, seconds)
+        if self._loop.time() < due:
+            self._read_at = self._loop.time()
+
+    async def _pause(self, seconds: float, wait: Callable[[float], Coroutine[Any, Any, None]]) -> None:
+        if self._cancel_heard:
+            await wait(seconds)
+        else:
+            await _first(wait(seconds), self._run.cancel_requested.wait())
+
+
+def life_of(
+    answer: Reported, job: Job, sent_at: datetime | None, now: datetime
+) -> tuple[datetime | None, datetime]:
+    """Return start and end of an ended job: the workload's where they make sense, else ours.
+
+    A start that nobody named is that of the create call; an end never lies before the start.
+    """
+    ended_at = _within_life(answer.ended_at, job, now) or now
+    started_at = job.started_at or _within_life(answer.started_at, job, now)
+    if started_at is None and answer.status is not Status.CANCELLED:
+        started_at = min(sent_at or job.submitted_at, ended_at)
+    return started_at, max(ended_at, started_at or ended_at)
+
+
+def _within_life(at: datetime | None, job: Job, now: datetime) -> datetime | None:
+    """Return *at* moved into the job's life as our clock has it, or None where it is too far outside."""
+    if at is None or not job.submitted_at - CLOCKS_DIFFER_BY <= at <= now + CLOCKS_DIFFER_BY:
+        return None
+    return min(max(at, job.submitted_at), now)
+
+
+def _trouble(answer: Answer) -> JobError:
+    if isinstance(answer, Busy):
+        return answer.error
+    reason = answer.reason if isinstance(answer, Silence | Faulty) else "no answer"
+    return JobError(UNREACHABLE, f"The workload could not be reached: {reason}.", is_permanent=False)
+
+
+T = TypeVar("T")
+
+
+async def _first(work: Coroutine[Any, Any, T], signal: Coroutine[Any, Any, object]) -> T | None:
+    """Await *work*; give it up and return None where *signal* ends first."""
+    tasks = asyncio.ensure_future(work), asyncio.ensure_future(signal)
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return tasks[0].result() if tasks[0].done() else None
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
