@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 from uuid import uuid4
 
 from weft.engine.engine import Engine
@@ -17,6 +18,8 @@ from weft.engine.lifecycle import Event
 from weft.engine.ports import Runner
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 RUNNER_BROKE = JobError("InternalError", "The job could not be run: an internal error of the server.")
 
@@ -51,6 +54,8 @@ class Worker:
         self._wake = asyncio.Event()
         self._stopping = False
         self._adopts_next = 0.0
+        self._extended_at = 0.0
+        self._taking = asyncio.Lock()
         self._unsubscribe = engine.events.subscribe(self._hear)
 
     async def work(self) -> None:
@@ -60,8 +65,9 @@ class Worker:
                 beats = lives.create_task(self._beat(), name=f"heartbeat {self._habits.queue}")
                 while not self._stopping:
                     self._wake.clear()
-                    for job in await self._take():
-                        self._begin(job, lives)
+                    async with self._taking:
+                        for job in await self._take():
+                            self._begin(job, lives)
                     await self._rest()
                 await self._until_idle()
                 beats.cancel()
@@ -72,6 +78,8 @@ class Worker:
         """Claim nothing more; after *grace*, stop what still runs and give it up as lost."""
         self._stopping = True
         self._wake.set()
+        async with self._taking:
+            pass  # what was being claimed is held now
         if self._held:
             await asyncio.wait([held.task for held in self._held.values()], timeout=grace.total_seconds())
         for held in tuple(self._held.values()):
@@ -79,6 +87,7 @@ class Worker:
 
     async def extend(self) -> None:
         """Extend the leases of all jobs it holds, and stop those that were lost."""
+        self._extended_at = asyncio.get_running_loop().time()
         before = dict(self._held)
         kept = set(await self._engine.heartbeat(self.name, lease=self._habits.lease))
         for key, held in before.items():
@@ -94,7 +103,7 @@ class Worker:
     # ---- one job
 
     def _begin(self, job: Job, lives: asyncio.TaskGroup) -> None:
-        held = _Held(self._engine, job)
+        held = _Held(self._engine, job, self._habits.look_again)
         self._held[job.key] = held
         if job.cancel_requested:
             held.cancel_requested.set()
@@ -110,6 +119,9 @@ class Worker:
             await self._give_up(held)
         except LeaseLost as lost:
             log.warning("lease lost", extra={"job": held.job.key.id, "reason": str(lost)})
+        except Exception:
+            # A bug with one job must not end the others; this one is taken up again at the next start.
+            log.exception("end not written", extra={"job": held.job.key.id})
 
     async def _run(self, held: _Held) -> Outcome:
         try:
@@ -166,6 +178,8 @@ class Worker:
         if not self._habits.adopts or now < self._adopts_next:
             return ()
         self._adopts_next = now + self._habits.look_again.total_seconds()
+        if self._held and now - self._extended_at > self._habits.lease.total_seconds() / 2:
+            await self.extend()  # after the process stood still, or we would adopt from ourselves
         return await self._engine.adopt(
             self._habits.queue, worker=self.name, limit=limit, lease=self._habits.lease
         )
@@ -227,14 +241,15 @@ class _Held:
 
     task: asyncio.Task[None]
 
-    def __init__(self, engine: Engine, job: Job) -> None:
+    def __init__(self, engine: Engine, job: Job, again: timedelta) -> None:
         self._engine = engine
+        self._again_seconds = again.total_seconds()
         self.job = job
         self.cancel_requested = asyncio.Event()
         self.lost = False
 
     async def send(self, until: datetime) -> bool:
-        moved = await self._engine.send(self.job, until=until)
+        moved = await self._sure(lambda: self._engine.send(self.job, until=until))
         if moved is None:
             self.cancel_requested.set()
             return False
@@ -242,10 +257,25 @@ class _Held:
         return True
 
     async def started(self, at: datetime) -> None:
-        self.job = await self._engine.started(self.job, at)
+        self.job = await self._sure(lambda: self._engine.started(self.job, at))
 
     async def progress(self, progress: Progress) -> None:
-        await self._engine.note_progress(self.job, progress)
+        await self._if_possible(self._engine.note_progress(self.job, progress))
 
     async def log(self, lines: Sequence[LogLine]) -> None:
-        await self._engine.add_lines(self.job, lines)
+        await self._if_possible(self._engine.add_lines(self.job, lines))
+
+    async def _sure(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Write what must not be lost: a disk that is full for a while must not fail the job."""
+        while True:
+            try:
+                return await write()
+            except StoreUnavailable as unavailable:
+                log.warning("not written", extra={"job": self.job.key.id, "reason": unavailable.reason})
+                await asyncio.sleep(self._again_seconds)
+
+    async def _if_possible(self, write: Awaitable[None]) -> None:
+        try:
+            await write
+        except StoreUnavailable as unavailable:
+            log.warning("dropped", extra={"job": self.job.key.id, "reason": unavailable.reason})
