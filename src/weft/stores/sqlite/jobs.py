@@ -1,0 +1,190 @@
+"""What the store does with jobs: one function a verb, run inside a transaction of the writer or a reader."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import msgspec
+from apsw import Connection
+
+from weft.engine.crash import crash_point
+from weft.engine.errors import ScopeClosed
+from weft.engine.jobs import Job, JobKey, LogLine, Move, Progress, WhenLost
+from weft.engine.lifecycle import State
+from weft.engine.ports import Claim
+from weft.stores.queries import load
+from weft.stores.sqlite.rows import (
+    INLINE_BYTES,
+    Bindings,
+    job_of,
+    line_of,
+    micros,
+    row_of,
+    row_of_claim,
+    row_of_move,
+)
+
+SQL = load("weft.stores.sqlite", "jobs.sql")
+
+MOST_LINES = 10_000
+MOST_LINE_BYTES = 16 * 1024
+LINES_DROPPED = f"The job wrote more than {MOST_LINES - 1:,} lines: this one and all after it were dropped."
+
+_LAST_NUMBER = 2**63 - 1
+
+# ---- writes
+
+
+def insert(db: Connection, job: Job) -> Job | None:
+    scope = job.key.scope
+    if db.execute(SQL["is_closed"], {"scopes": msgspec.json.encode(_with_those_above(scope)).decode()}).get:
+        raise ScopeClosed(scope)
+    if len(job.payload) <= INLINE_BYTES:
+        number = _insert_row(db, job)
+    else:
+        with db:
+            number = _insert_row(db, job)
+            if number is not None:
+                db.execute(SQL["insert_payload"], {"job": number, "payload": job.payload})
+    return None if number is None else replace(job, number=number)
+
+
+def claim(db: Connection, claim: Claim) -> Sequence[Job]:
+    jobs = [job_of(row) for row in db.execute(SQL["claim"], row_of_claim(claim))]
+    return sorted(jobs, key=lambda job: (job.available_at, job.number))
+
+
+def adopt(db: Connection, claim: Claim) -> Sequence[Job]:
+    bindings = row_of_claim(claim) | {"when_lost": WhenLost.ADOPT}
+    jobs = [job_of(row) for row in db.execute(SQL["adopt"], bindings)]
+    return sorted(jobs, key=lambda job: job.number)
+
+
+def move(db: Connection, move: Move) -> Job | None:
+    rows = db.execute(SQL["move"], row_of_move(move)).fetchall()
+    return job_of(rows[0]) if rows else None
+
+
+def extend(db: Connection, worker: str, until: datetime) -> Sequence[tuple[JobKey, int]]:
+    held = db.execute(SQL["extend"], {"worker": worker, "until": micros(until)})
+    return [(JobKey(scope, id), epoch) for scope, id, epoch in held]
+
+
+def expire_leases(db: Connection, now: datetime) -> int:
+    db.execute(SQL["expire_leases"], {"now": micros(now)})
+    return db.changes()
+
+
+def close_scope(db: Connection, scope: str) -> None:
+    db.execute(SQL["close_scope"], {"scope": scope})
+
+
+def prune(db: Connection, ended_before: datetime, limit: int) -> int:
+    db.execute(SQL["prune"], {"ended_before": micros(ended_before), "limit": limit})
+    crash_point("store.mid-prune")
+    return db.changes()
+
+
+def prune_beyond(db: Connection, queue: str, keep: int, limit: int) -> int:
+    db.execute(SQL["prune_beyond"], {"queue": queue, "keep": keep, "limit": limit})
+    crash_point("store.mid-prune")
+    return db.changes()
+
+
+def note_progress(db: Connection, key: JobKey, epoch: int, progress: Progress) -> None:
+    noted: Bindings = {"done": progress.done, "total": progress.total, "text": _storable(progress.text)}
+    db.execute(SQL["note_progress"], _names(key) | {"epoch": epoch} | noted)
+
+
+def add_lines(db: Connection, key: JobKey, epoch: int, lines: Sequence[LogLine]) -> None:
+    """Number the lines on from the last one that is kept: a later attempt does not start again at 1."""
+    job = db.execute(SQL["held"], _names(key) | {"epoch": epoch}).get
+    if job is None:
+        return
+    last: int = db.execute(SQL["last_line"], {"job": job}).get
+    with db:
+        db.executemany(SQL["insert_line"], [_line_row(job, line) for line in _bounded(lines, last)])
+
+
+# ---- reads
+
+
+def get(db: Connection, key: JobKey) -> Job | None:
+    rows = db.execute(SQL["get"], _names(key)).fetchall()
+    return job_of(rows[0]) if rows else None
+
+
+def page(db: Connection, scope: str, before: int | None, limit: int) -> Sequence[Job]:
+    bound = _LAST_NUMBER if before is None else before
+    rows = db.execute(SQL["page"], {"scope": scope, "before": bound, "limit": limit})
+    return [job_of(row) for row in rows]
+
+
+def live(db: Connection, scope: str) -> Sequence[Job]:
+    # "0" follows "/": all scopes below lie between the two.
+    rows = db.execute(SQL["live"], {"scope": scope, "below": scope + "/", "after": scope + "0"})
+    return [job_of(row) for row in rows]
+
+
+def cancel_requests(db: Connection, worker: str) -> Sequence[JobKey]:
+    return [JobKey(scope, id) for scope, id in db.execute(SQL["cancel_requests"], {"worker": worker})]
+
+
+def lost(db: Connection, now: datetime, limit: int) -> Sequence[Job]:
+    rows = db.execute(SQL["lost"], {"now": micros(now), "when_lost": WhenLost.ADOPT, "limit": limit})
+    return [job_of(row) for row in rows]
+
+
+def lines(db: Connection, key: JobKey, after: int, limit: int) -> Sequence[LogLine]:
+    rows = db.execute(SQL["lines"], _names(key) | {"after": after, "limit": limit})
+    return [line_of(row) for row in rows]
+
+
+def count(db: Connection, queue: str) -> dict[State, int]:
+    counted = {State(state): jobs for state, jobs in db.execute(SQL["count"], {"queue": queue})}
+    return {state: counted.get(state, 0) for state in State}
+
+
+# ---- helpers
+
+
+def _insert_row(db: Connection, job: Job) -> int | None:
+    """Return the job's number, or None where its key is taken."""
+    db.execute(SQL["insert"], row_of(job))
+    return db.last_insert_rowid() if db.changes() else None
+
+
+def _names(key: JobKey) -> Bindings:
+    return {"scope": key.scope, "id": key.id}
+
+
+def _with_those_above(scope: str) -> list[str]:
+    """Return "a", "a/b" and "a/b/c" for "a/b/c"."""
+    parts = scope.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
+
+
+def _bounded(lines: Sequence[LogLine], last: int) -> list[LogLine]:
+    """Return *lines* numbered on from *last*; the last line a job may have says that more were dropped."""
+    room = max(0, MOST_LINES - 1 - last)
+    kept = [replace(line, number=last + place) for place, line in enumerate(lines[:room], start=1)]
+    if len(lines) > room and last < MOST_LINES:
+        kept.append(LogLine(MOST_LINES, lines[room].at, "WARNING", LINES_DROPPED))
+    return kept
+
+
+def _line_row(job: int, line: LogLine) -> Bindings:
+    return {
+        "job": job,
+        "number": line.number,
+        "at": micros(line.at),
+        "level": _storable(line.level),
+        "text": _storable(line.text),
+    }
+
+
+def _storable(text: str) -> str:
+    """Return *text* as UTF-8 can hold it, cut to the longest line that is kept."""
+    return text.encode("utf-8", "replace")[:MOST_LINE_BYTES].decode("utf-8", "ignore")

@@ -1,0 +1,168 @@
+-- A row is all columns of `jobs` in the order of their migrations, then the large payload: see rows.py.
+
+-- name: insert
+INSERT INTO jobs (
+    scope, id, queue, kind, state, submitted_at, available_at, started_at, ended_at,
+    cancel_requested_at, cancel_requested_by, attempt, epoch, worker, lease_until, send_deadline,
+    when_lost, submitted_by, fingerprint, labels,
+    progress_done, progress_total, progress_text, payload, result, error
+)
+VALUES (
+    :scope, :id, :queue, :kind, :state, :submitted_at, :available_at, :started_at, :ended_at,
+    :cancel_requested_at, :cancel_requested_by, :attempt, :epoch, :worker, :lease_until, :send_deadline,
+    :when_lost, :submitted_by, :fingerprint, :labels,
+    :progress_done, :progress_total, :progress_text, :payload, :result, :error
+)
+ON CONFLICT (scope, id) DO NOTHING
+
+-- name: insert_payload
+INSERT INTO payloads (job, payload) VALUES (:job, :payload)
+
+-- name: is_closed
+SELECT EXISTS (
+    SELECT 1 FROM json_each(:scopes) AS above JOIN closed_scopes ON closed_scopes.scope = above.value
+)
+
+-- name: close_scope
+INSERT INTO closed_scopes (scope) VALUES (:scope)
+ON CONFLICT DO NOTHING
+
+-- name: get
+SELECT jobs.*, payloads.payload
+FROM jobs LEFT JOIN payloads ON payloads.job = jobs.number
+WHERE scope = :scope AND id = :id
+
+-- name: page
+SELECT jobs.*, payloads.payload
+FROM jobs LEFT JOIN payloads ON payloads.job = jobs.number
+WHERE scope = :scope AND number < :before
+ORDER BY number DESC
+LIMIT :limit
+
+-- name: live
+SELECT jobs.*, payloads.payload
+FROM jobs LEFT JOIN payloads ON payloads.job = jobs.number
+WHERE (scope = :scope OR (scope > :below AND scope < :after)) AND ended_at IS NULL
+ORDER BY number
+
+-- name: claim
+UPDATE jobs
+SET state = :target,
+    worker = :worker,
+    lease_until = :lease_until,
+    epoch = epoch + 1,
+    attempt = attempt + :starts,
+    started_at = COALESCE(started_at, :started_at)
+WHERE number IN (
+    SELECT number FROM jobs
+    WHERE queue = :queue AND state = :source AND available_at <= :now
+    ORDER BY available_at, number
+    LIMIT :limit
+)
+RETURNING *, (SELECT payload FROM payloads WHERE job = number)
+
+-- name: adopt
+UPDATE jobs
+SET state = :target,
+    worker = :worker,
+    lease_until = :lease_until,
+    epoch = epoch + 1
+WHERE number IN (
+    SELECT number FROM jobs
+    WHERE lease_until <= :now AND queue = :queue AND state = :source AND when_lost = :when_lost
+    ORDER BY lease_until
+    LIMIT :limit
+)
+RETURNING *, (SELECT payload FROM payloads WHERE job = number)
+
+-- name: move
+UPDATE jobs
+SET state = :target,
+    started_at = COALESCE(started_at, :started_at),
+    ended_at = COALESCE(ended_at, :ended_at),
+    cancel_requested_at = COALESCE(cancel_requested_at, :cancel_requested_at),
+    cancel_requested_by = IIF(cancel_requested_at IS NULL, :cancel_requested_by, cancel_requested_by),
+    available_at = COALESCE(:available_at, available_at),
+    send_deadline = MAX(COALESCE(send_deadline, :send_deadline), COALESCE(:send_deadline, send_deadline)),
+    attempt = attempt + :adds_attempt,
+    worker = IIF(:releases_lease, NULL, worker),
+    lease_until = IIF(:releases_lease, NULL, lease_until),
+    result = COALESCE(:result, result),
+    error = COALESCE(:error, error)
+WHERE scope = :scope AND id = :id
+    AND state = :source
+    AND ended_at IS NULL
+    AND (:epoch IS NULL OR epoch = :epoch)
+    AND (:cancel_requested IS NULL OR (cancel_requested_at IS NOT NULL) = :cancel_requested)
+RETURNING *, (SELECT payload FROM payloads WHERE job = number)
+
+-- name: extend
+UPDATE jobs SET lease_until = :until
+WHERE worker = :worker
+RETURNING scope, id, epoch
+
+-- name: cancel_requests
+SELECT scope, id FROM jobs
+WHERE worker = :worker AND cancel_requested_at IS NOT NULL
+
+-- name: lost
+SELECT jobs.*, payloads.payload
+FROM jobs LEFT JOIN payloads ON payloads.job = jobs.number
+WHERE lease_until <= :now AND when_lost <> :when_lost
+ORDER BY lease_until
+LIMIT :limit
+
+-- name: expire_leases
+UPDATE jobs SET lease_until = :now
+WHERE lease_until > :now
+
+-- name: prune
+DELETE FROM jobs WHERE number IN (
+    SELECT number FROM jobs
+    WHERE ended_at < :ended_before
+    ORDER BY ended_at
+    LIMIT :limit
+)
+
+-- name: prune_beyond
+DELETE FROM jobs WHERE number IN (
+    SELECT older.number
+    FROM ended_jobs CROSS JOIN jobs AS older
+    WHERE ended_jobs.queue = :queue AND ended_jobs.jobs > :keep
+        AND older.scope = ended_jobs.scope
+        AND older.queue = ended_jobs.queue
+        AND older.ended_at IS NOT NULL
+        AND older.number <= (
+            SELECT kept.number FROM jobs AS kept
+            WHERE kept.scope = ended_jobs.scope AND kept.queue = ended_jobs.queue
+                AND kept.ended_at IS NOT NULL
+            ORDER BY kept.number DESC
+            LIMIT 1 OFFSET :keep
+        )
+    LIMIT :limit
+)
+
+-- name: note_progress
+UPDATE jobs
+SET progress_done = :done, progress_total = :total, progress_text = :text
+WHERE scope = :scope AND id = :id AND epoch = :epoch AND lease_until IS NOT NULL
+
+-- name: held
+SELECT number FROM jobs
+WHERE scope = :scope AND id = :id AND epoch = :epoch AND lease_until IS NOT NULL
+
+-- name: last_line
+SELECT COALESCE(MAX(number), 0) FROM lines WHERE job = :job
+
+-- name: insert_line
+INSERT INTO lines (job, number, at, level, text) VALUES (:job, :number, :at, :level, :text)
+
+-- name: lines
+SELECT lines.number, lines.at, lines.level, lines.text
+FROM jobs JOIN lines ON lines.job = jobs.number
+WHERE jobs.scope = :scope AND jobs.id = :id AND lines.number > :after
+ORDER BY lines.number
+LIMIT :limit
+
+-- name: count
+SELECT state, COUNT(*) FROM jobs WHERE queue = :queue GROUP BY state

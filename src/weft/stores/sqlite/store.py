@@ -1,0 +1,150 @@
+"""The store that the rest of weft sees: each verb goes to the writer or to a reader, and is awaited there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from weft.catalog.model import Item, Role, Workspace
+from weft.engine.errors import Overloaded
+from weft.engine.jobs import Job, JobKey, LogLine, Move, Progress
+from weft.engine.lifecycle import State
+from weft.engine.ports import Claim
+from weft.stores.sqlite import catalog, jobs
+from weft.stores.sqlite.database import Lock, is_synchronous_full, open_reader, open_writer, store_id
+from weft.stores.sqlite.reader import Reader
+from weft.stores.sqlite.writer import Writer
+
+
+class SqliteStore:
+    """Jobs and catalog in one file. Implements engine.ports.JobStore and catalog.ports.CatalogStore."""
+
+    def __init__(self, path: Path, *, writes_waiting: int, vfs: str | None = None) -> None:
+        self._lock = Lock(path)
+        try:
+            db = open_writer(path, vfs)
+            self.store_id = store_id(db)
+            self.synchronous_full = is_synchronous_full(db)
+            # A long list must not keep those waiting who ask for one thing.
+            self._one = Reader(open_reader(path, vfs), "store reader of one")
+            self._many = Reader(open_reader(path, vfs), "store reader of many")
+            self._writer = Writer(db)
+        except BaseException:
+            self._lock.release()
+            raise
+        self._writes_waiting = writes_waiting
+
+    @classmethod
+    def open(cls, path: Path, *, writes_waiting: int, vfs: str | None = None) -> SqliteStore:
+        """Return the store in the file *path*, which is made or brought to this version. Blocks.
+
+        Raises StoreLocked, StoreTooNew, StoreDamaged, StoreUnsafe. *vfs* names another file layer of SQLite.
+        """
+        return cls(path, writes_waiting=writes_waiting, vfs=vfs)
+
+    async def close(self) -> None:
+        """Write what waits, and let another server open the file."""
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        self._one.close()
+        self._many.close()
+        self._writer.close()
+        self._lock.release()
+
+    @property
+    def commits(self) -> int:
+        """How many commits there were since the store was opened."""
+        return self._writer.commits
+
+    # ---- jobs
+
+    async def insert(self, job: Job) -> Job | None:
+        if self._writer.waiting >= self._writes_waiting:
+            raise Overloaded
+        return await self._writer.call(jobs.insert, job)
+
+    async def get(self, key: JobKey) -> Job | None:
+        return await self._one.call(jobs.get, key)
+
+    async def page(self, scope: str, *, before: int | None, limit: int) -> Sequence[Job]:
+        return await self._many.call(jobs.page, scope, before, limit)
+
+    async def live(self, scope: str) -> Sequence[Job]:
+        return await self._many.call(jobs.live, scope)
+
+    async def claim(self, claim: Claim) -> Sequence[Job]:
+        return await self._writer.call(jobs.claim, claim)
+
+    async def adopt(self, claim: Claim) -> Sequence[Job]:
+        return await self._writer.call(jobs.adopt, claim)
+
+    async def move(self, move: Move) -> Job | None:
+        return await self._writer.call(jobs.move, move)
+
+    async def extend(self, worker: str, until: datetime) -> Sequence[tuple[JobKey, int]]:
+        return await self._writer.call(jobs.extend, worker, until)
+
+    async def cancel_requests(self, worker: str) -> Sequence[JobKey]:
+        return await self._one.call(jobs.cancel_requests, worker)
+
+    async def lost(self, now: datetime, limit: int) -> Sequence[Job]:
+        return await self._many.call(jobs.lost, now, limit)
+
+    async def expire_leases(self, now: datetime) -> int:
+        return await self._writer.call(jobs.expire_leases, now)
+
+    async def close_scope(self, scope: str) -> None:
+        await self._writer.call(jobs.close_scope, scope)
+
+    async def prune(self, ended_before: datetime, limit: int) -> int:
+        return await self._writer.call(jobs.prune, ended_before, limit)
+
+    async def prune_beyond(self, queue: str, keep: int, limit: int) -> int:
+        return await self._writer.call(jobs.prune_beyond, queue, keep, limit)
+
+    async def note_progress(self, key: JobKey, epoch: int, progress: Progress) -> None:
+        await self._writer.call(jobs.note_progress, key, epoch, progress)
+
+    async def add_lines(self, key: JobKey, epoch: int, lines: Sequence[LogLine]) -> None:
+        await self._writer.call(jobs.add_lines, key, epoch, lines)
+
+    async def lines(self, key: JobKey, *, after: int, limit: int) -> Sequence[LogLine]:
+        return await self._many.call(jobs.lines, key, after, limit)
+
+    async def count(self, queue: str) -> dict[State, int]:
+        return await self._many.call(jobs.count, queue)
+
+    # ---- catalog
+
+    async def add_workspace(self, workspace: Workspace, admin: str) -> bool:
+        return await self._writer.call(catalog.add_workspace, workspace, admin)
+
+    async def workspace(self, id: str) -> Workspace | None:
+        return await self._one.call(catalog.workspace, id)
+
+    async def workspaces(self, tenant: str, principal: str, *, after: int, limit: int) -> Sequence[Workspace]:
+        return await self._many.call(catalog.workspaces, tenant, principal, after, limit)
+
+    async def delete_workspace(self, id: str) -> bool:
+        return await self._writer.call(catalog.delete_workspace, id)
+
+    async def role(self, workspace: str, principal: str) -> Role | None:
+        return await self._one.call(catalog.role, workspace, principal)
+
+    async def set_role(self, workspace: str, principal: str, role: Role) -> None:
+        await self._writer.call(catalog.set_role, workspace, principal, role)
+
+    async def add_item(self, item: Item) -> bool:
+        return await self._writer.call(catalog.add_item, item)
+
+    async def item(self, workspace: str, id: str) -> Item | None:
+        return await self._one.call(catalog.item, workspace, id)
+
+    async def items(self, workspace: str, *, type: str | None, after: int, limit: int) -> Sequence[Item]:
+        return await self._many.call(catalog.items, workspace, type, after, limit)
+
+    async def delete_item(self, workspace: str, id: str) -> bool:
+        return await self._writer.call(catalog.delete_item, workspace, id)

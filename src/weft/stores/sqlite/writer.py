@@ -1,0 +1,101 @@
+"""The one thread that writes: many callers share a commit, and each hears of it after it is on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+
+import apsw
+
+from weft.engine.crash import crash_point
+from weft.engine.errors import StoreUnavailable
+from weft.stores.queries import load
+from weft.stores.sqlite.calls import UNAVAILABLE, Answer, Call, Calls, T, Ts, Work, deliver
+
+log = logging.getLogger(__name__)
+
+SQL = load("weft.stores.sqlite", "store.sql")
+
+MOST_AT_ONCE = 256
+CHECKPOINT_PAGES = 2_000
+TOO_MANY_PAGES = 32_000
+
+
+class Writer:
+    """Owns the connection it is given, and closes it at its end."""
+
+    def __init__(self, db: apsw.Connection) -> None:
+        self.commits = 0
+        self._db = db
+        self._calls = Calls(MOST_AT_ONCE)
+        self._wal_pages = 0
+        db.set_wal_hook(self._note_wal)
+        self._thread = threading.Thread(target=self._work, name="store writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for the next commit."""
+        return self._calls.waiting
+
+    def call(self, work: Work[*Ts, T], *arguments: *Ts) -> asyncio.Future[T]:
+        return self._calls.put(work, *arguments)
+
+    def close(self) -> None:
+        """Write what waits, and end. Blocks."""
+        self._calls.close()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while batch := self._calls.take():
+            answers = self._commit(batch)
+            deliver(answers)
+            self._checkpoint()
+        self._db.close()
+
+    def _commit(self, batch: list[Call]) -> list[Answer]:
+        try:
+            self._db.execute(SQL["begin_write"])
+            answers = [self._do(call) for call in batch]
+            crash_point("store.before-commit")
+            self._db.execute(SQL["commit"])
+        except UNAVAILABLE as error:
+            log.warning("nothing was written", extra={"reason": str(error), "calls": len(batch)})
+            self._roll_back()
+            return [Answer(call.future, None, StoreUnavailable(str(error))) for call in batch]
+        self.commits += 1
+        crash_point("store.after-commit")
+        return answers
+
+    def _do(self, call: Call) -> Answer:
+        try:
+            return Answer(call.future, call.work(self._db, *call.arguments))
+        except UNAVAILABLE:
+            raise
+        except Exception as error:  # it belongs to its caller, who gets it
+            if not self._db.in_transaction:
+                raise apsw.IOError(f"the transaction ended early: {error}") from error
+            return Answer(call.future, None, error)
+
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:
+            with contextlib.suppress(apsw.Error):  # SQLite may have rolled back by itself
+                self._db.execute(SQL["rollback"])
+
+    def _note_wal(self, _: apsw.Connection, __: str, pages: int) -> int:
+        self._wal_pages = pages
+        return 0
+
+    def _checkpoint(self) -> None:
+        """Bring the log into the database once it is long; waiting for readers only if it is far too long."""
+        if self._wal_pages < CHECKPOINT_PAGES:
+            return
+        too_many = self._wal_pages >= TOO_MANY_PAGES
+        mode = apsw.SQLITE_CHECKPOINT_RESTART if too_many else apsw.SQLITE_CHECKPOINT_PASSIVE
+        self._wal_pages = 0
+        try:
+            self._db.wal_checkpoint(mode=mode)
+        except UNAVAILABLE as error:
+            log.warning("no checkpoint", extra={"reason": str(error)})

@@ -1,0 +1,171 @@
+"""The contract of CatalogStore: what every store does with workspaces, items and roles."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.stores.builders import a_workspace, an_item
+from weft.catalog.errors import WorkspaceNotFound
+from weft.catalog.model import Role
+from weft.catalog.ports import CatalogStore
+
+# ---- workspaces
+
+
+async def test_a_workspace_is_read_back_as_it_was(store: CatalogStore) -> None:
+    workspace = a_workspace(display_name="Ünïcode 🏢", description="about\x00it")
+
+    added = await store.add_workspace(workspace, "ann")
+
+    kept = await store.workspace("w1")
+    assert added
+    assert kept is not None
+    assert kept.number > 0
+    assert replace(kept, number=0) == workspace
+    assert await store.workspace("w2") is None
+
+
+async def test_who_adds_a_workspace_is_its_admin(store: CatalogStore) -> None:
+    await store.add_workspace(a_workspace(), "ann")
+
+    assert await store.role("w1", "ann") is Role.ADMIN
+    assert await store.role("w1", "bob") is None
+
+
+async def test_a_name_is_taken_once_in_a_tenant(store: CatalogStore) -> None:
+    await store.add_workspace(a_workspace("w1", display_name="Sales"), "ann")
+
+    same_tenant = await store.add_workspace(a_workspace("w2", display_name="Sales"), "bob")
+    other_tenant = await store.add_workspace(a_workspace("w3", display_name="Sales", tenant="t2"), "bob")
+
+    assert not same_tenant
+    assert other_tenant
+    assert await store.workspace("w2") is None
+    assert await store.role("w2", "bob") is None
+
+
+async def test_workspaces_are_listed_for_those_who_have_a_role(store: CatalogStore) -> None:
+    for id, admin in (("w1", "ann"), ("w2", "bob"), ("w3", "ann")):
+        await store.add_workspace(a_workspace(id), admin)
+    await store.add_workspace(a_workspace("w4", tenant="t2"), "ann")
+    await store.set_role("w2", "ann", Role.VIEWER)
+
+    first = await store.workspaces("t1", "ann", after=0, limit=2)
+    second = await store.workspaces("t1", "ann", after=first[-1].number, limit=2)
+
+    assert [workspace.id for workspace in first] == ["w1", "w2"]
+    assert [workspace.id for workspace in second] == ["w3"]
+    assert list(await store.workspaces("t1", "eve", after=0, limit=9)) == []
+
+
+async def test_a_deleted_workspace_takes_roles_and_items_along(store: CatalogStore) -> None:
+    await store.add_workspace(a_workspace(), "ann")
+    await store.add_item(an_item())
+
+    deleted = await store.delete_workspace("w1")
+    again = await store.delete_workspace("w1")
+
+    assert deleted
+    assert not again
+    assert await store.workspace("w1") is None
+    assert await store.role("w1", "ann") is None
+    assert await store.item("w1", "i1") is None
+    assert list(await store.workspaces("t1", "ann", after=0, limit=9)) == []
+
+
+async def test_the_name_of_a_deleted_workspace_is_free_again(store: CatalogStore) -> None:
+    await store.add_workspace(a_workspace("w1", display_name="Sales"), "ann")
+    await store.delete_workspace("w1")
+
+    assert await store.add_workspace(a_workspace("w2", display_name="Sales"), "ann")
+
+
+# ---- roles
+
+
+async def test_a_role_replaces_the_one_before(store: CatalogStore) -> None:
+    await store.add_workspace(a_workspace(), "ann")
+
+    await store.set_role("w1", "bob", Role.VIEWER)
+    await store.set_role("w1", "bob", Role.MEMBER)
+
+    assert await store.role("w1", "bob") is Role.MEMBER
+
+
+async def test_nobody_has_a_role_in_a_workspace_that_is_not_there(store: CatalogStore) -> None:
+    with pytest.raises(WorkspaceNotFound):
+        await store.set_role("w1", "bob", Role.ADMIN)
+
+    assert await store.role("w1", "bob") is None
+
+
+# ---- items
+
+
+async def test_an_item_is_read_back_as_it_was(store: CatalogStore) -> None:
+    await store.add_workspace(a_workspace(), "ann")
+    item = an_item()
+
+    added = await store.add_item(item)
+
+    kept = await store.item("w1", "i1")
+    assert added
+    assert kept is not None
+    assert replace(kept, number=0) == item
+
+
+async def test_an_item_is_found_in_its_own_workspace_only(store: CatalogStore) -> None:
+    await store.add_workspace(a_workspace("w1"), "ann")
+    await store.add_workspace(a_workspace("w2"), "ann")
+    await store.add_item(an_item())
+
+    assert await store.item("w2", "i1") is None
+    assert not await store.delete_item("w2", "i1")
+    assert await store.item("w1", "i1") is not None
+
+
+async def test_an_item_name_is_taken_once_in_a_workspace_and_type(store: CatalogStore) -> None:
+    await store.add_workspace(a_workspace("w1"), "ann")
+    await store.add_workspace(a_workspace("w2"), "ann")
+    await store.add_item(an_item("i1", display_name="Stock"))
+
+    same = await store.add_item(an_item("i2", display_name="Stock"))
+    other_type = await store.add_item(an_item("i3", display_name="Stock", type="Notebook"))
+    other_workspace = await store.add_item(an_item("i4", display_name="Stock", workspace="w2"))
+
+    assert (same, other_type, other_workspace) == (False, True, True)
+    assert await store.item("w1", "i2") is None
+
+
+async def test_no_item_is_added_to_a_workspace_that_is_not_there(store: CatalogStore) -> None:
+    assert not await store.add_item(an_item())
+
+
+async def test_items_are_listed_oldest_first_and_by_type(store: CatalogStore) -> None:
+    await store.add_workspace(a_workspace("w1"), "ann")
+    await store.add_workspace(a_workspace("w2"), "ann")
+    for id, type in (("i1", "Forecast"), ("i2", "Notebook"), ("i3", "Forecast"), ("i4", "Forecast")):
+        await store.add_item(an_item(id, type=type))
+    await store.add_item(an_item("i5", workspace="w2"))
+
+    all_items = await store.items("w1", type=None, after=0, limit=9)
+    first = await store.items("w1", type="Forecast", after=0, limit=2)
+    second = await store.items("w1", type="Forecast", after=first[-1].number, limit=2)
+
+    assert [item.id for item in all_items] == ["i1", "i2", "i3", "i4"]
+    assert [item.id for item in first] == ["i1", "i3"]
+    assert [item.id for item in second] == ["i4"]
+
+
+async def test_a_deleted_item_is_gone_and_its_name_free(store: CatalogStore) -> None:
+    await store.add_workspace(a_workspace(), "ann")
+    await store.add_item(an_item("i1", display_name="Stock"))
+
+    deleted = await store.delete_item("w1", "i1")
+    again = await store.delete_item("w1", "i1")
+
+    assert (deleted, again) == (True, False)
+    assert await store.item("w1", "i1") is None
+    assert await store.add_item(an_item("i2", display_name="Stock"))
