@@ -1,4 +1,4 @@
-"""What can be expected to go wrong with tokens and keys."""
+"""What can be expected to go wrong with tokens, and with the files that hold our keys."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class TokenFault(StrEnum):
 
 
 class TokenRefused(Exception):
-    """A caller that could not prove who it is. *reason* is for the log only: it helps whoever forges."""
+    """A caller that could not prove who it is. *reason* is for the log only: it would help a forger."""
 
     def __init__(self, code: TokenFault, reason: str) -> None:
         super().__init__(f"{code}: {reason}")
@@ -23,5 +23,8 @@ class TokenRefused(Exception):
         self.reason = reason
 
 
-class UnsafeKeys(Exception):
-    """The data directory or a key in it may be read or written by others, or is no usable key."""
+class DataRefused(Exception):
+    """The data directory, or a file in it, is open to others or does not hold what it should.
+
+    The message is one line for the person who started weft and says what to do.
+    """

@@ -187,12 +187,10 @@ def _check_depth(raw: bytes) -> None:
         return
     brackets = _STRING.sub(b"", raw).translate(_ONE_KIND, _ONLY_BRACKETS)
     for _ in range(DEEPEST):
-        inner = brackets.replace(b"[]", b"")
-        if len(inner) == len(brackets):
+        brackets = brackets.replace(b"[]", b"")
+        if not brackets:
             return
-        brackets = inner
-    if brackets:
-        raise _too_deep()
+    raise _too_deep()
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -1,0 +1,69 @@
+"""Who calls: the bearer token of a request, verified once and remembered until it expires."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from weft.auth.errors import TokenFault, TokenRefused
+from weft.auth.keys import Keys
+from weft.auth.tokens import LONGEST_TOKEN, Claims, Remembered, check_audience, check_times, invalid, verified
+from weft.catalog.model import Principal
+from weft.engine.ports import Clock
+
+_SCHEME: Final = "Bearer "
+
+
+class BearerVerifier:
+    """Accepts tokens of any tenant that our issuer signed for one of *audiences*.
+
+    What a tenant may see is decided by the data: every look-up carries the principal's tenant.
+    """
+
+    def __init__(self, keys: Keys, audiences: Collection[str], clock: Clock) -> None:
+        self._keys = keys
+        self._audiences = frozenset(audiences)
+        self._clock = clock
+        self._remembered: Remembered[Principal] = Remembered()
+
+    def verify(self, authorization: Sequence[str]) -> Principal:
+        """Return who the `Authorization` headers, all of them, speak for; raises TokenRefused."""
+        if len(authorization) != 1:
+            raise _not_one(len(authorization))
+        value = authorization[0]
+        now = self._clock.now()
+        known = self._remembered.get(value, now)
+        if known is not None:
+            return known
+        claims = verified(_token(value), self._keys)
+        check_audience(claims, self._audiences)
+        principal = _principal(claims)
+        check_times(claims, now)
+        self._remembered.put(value, principal, claims.ends_at)
+        return principal
+
+
+def _not_one(count: int) -> TokenRefused:
+    if count == 0:
+        return TokenRefused(TokenFault.MISSING, "no Authorization header")
+    return invalid(f"{count} Authorization headers")
+
+
+def _token(value: str) -> str:
+    if len(value) > len(_SCHEME) + LONGEST_TOKEN or not value.startswith(_SCHEME):
+        raise invalid("not a bearer token of at most 16 kB")
+    return value[len(_SCHEME) :]
+
+
+def _principal(claims: Claims) -> Principal:
+    is_app = claims.idtyp == "app"
+    is_delegated = claims.idtyp in (None, "user") and bool(claims.scopes)
+    if not is_delegated and not (is_app and claims.scp is None):
+        raise invalid("an access token has either scp or idtyp app")
+    return Principal(
+        id=claims.oid,
+        tenant=claims.tid,
+        name=claims.display_name,
+        is_app=is_app,
+        scopes=claims.scopes,
+    )
