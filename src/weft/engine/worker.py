@@ -74,6 +74,10 @@ class Worker:
         finally:
             self._unsubscribe()
 
+    def claim_no_more(self) -> None:
+        self._stopping = True
+        self._wake.set()
+
     async def drain(self, grace: timedelta) -> None:
         """Claim nothing more; after *grace*, stop what still runs and give it up as lost."""
         self._stopping = True

@@ -1,0 +1,271 @@
+"""The composition root: settings become a store, runners, an engine, faces and one running server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+from datetime import timedelta
+
+import msgspec
+import uvloop
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import ASGIApp
+
+from weft import __version__, logs
+from weft.auth.bearer import BearerVerifier
+from weft.auth.home import Home
+from weft.auth.issuer import CORE_AUDIENCES, Issuer
+from weft.auth.keys import Keys
+from weft.auth.subject_and_app import SubjectAndAppVerifier
+from weft.catalog.catalog import Catalog
+from weft.engine.clock import SystemClock
+from weft.engine.engine import Engine
+from weft.engine.errors import StoreUnavailable
+from weft.engine.events import Events
+from weft.engine.lifecycle import Event
+from weft.engine.maintenance import Maintenance, Retention
+from weft.engine.worker import Habits, Worker
+from weft.faces import public
+from weft.faces.core import extra
+from weft.faces.core import routes as core_routes
+from weft.faces.core.face import CoreFace
+from weft.faces.doors import Doors
+from weft.faces.server import serve
+from weft.faces.workload import routes as workload_routes
+from weft.faces.workload.routes import WorkloadHost
+from weft.hosted import HostedHints, HostedWorkloads, LocalCredentials, hosted_key
+from weft.kit.workload import load_workload
+from weft.runners.processes import ProcessRunner
+from weft.runners.remote_workload import RemoteWorkloadRunner
+from weft.settings import Settings
+from weft.stores.sqlite.store import SqliteStore
+
+LETS_CORE_SEE_THE_END = timedelta(milliseconds=500)
+
+log = logging.getLogger(__name__)
+
+
+def run(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code.
+
+    Raises what refuses a start: stores.errors.StoreError, auth.errors.DataRefused,
+    kit.errors.WorkloadNotLoaded, hosted.ItemTypeTaken, OSError for an address in use.
+    """
+    logs.configure()
+    server = Server(settings)
+    uvloop.run(server.run())
+    return 0
+
+
+class Server:
+    """One weft server; `run` is its whole life."""
+
+    def __init__(self, settings: Settings) -> None:
+        clock = SystemClock()
+        self._settings = settings
+        self._keys = Keys.open(settings.data)
+        self._home = Home.open(settings.data)
+        self._issuer = Issuer(self._keys, clock, self._home)
+        self._hosted = HostedWorkloads(
+            [load_workload(name) for name in settings.workloads], self._home.tenant
+        )
+        self._store = SqliteStore.open(
+            settings.data / "weft.db", writes_waiting=settings.limits.writes_waiting
+        )
+        self._clock = clock
+        self._engine = Engine(self._store, clock, Events())
+        self._processes = self._process_runner()
+        self._caller = self._remote_runner()
+        self._host_worker = Worker(
+            self._engine,
+            self._processes,
+            Habits(
+                queue="workload",
+                slots=settings.runner.processes,
+                begins=Event.START,
+                cancel_wins=True,
+                adopts=False,
+            ),
+        )
+        self._core_worker = Worker(
+            self._engine,
+            self._caller,
+            Habits(
+                queue="core",
+                slots=settings.caller.slots,
+                begins=Event.DISPATCH,
+                cancel_wins=False,
+                adopts=True,
+            ),
+        )
+        self._ready = False
+        self._stop_serving = asyncio.Event()
+        self._told_to_stop = asyncio.Event()
+        self._told_again = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until told to stop by a signal, then drain; a second signal ends what still runs at once."""
+        async with AsyncExitStack() as parts:
+            parts.push_async_callback(self._store.close)
+            await self._processes.start()  # first ends what a predecessor that was killed left running
+            parts.push_async_callback(self._processes.close)
+            await self._take_back_jobs()
+            await self._caller.start()
+            parts.push_async_callback(self._caller.close)
+            parts.enter_context(self._signals())
+            await self._serve_and_work()
+
+    async def _take_back_jobs(self) -> None:
+        """The lock on the store proves that no other server lives: its leases are over now."""
+        await self._store.expire_leases(self._clock.now())
+        while await self._engine.rescue():
+            pass
+
+    async def _serve_and_work(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            port = await self._listen(tasks)
+            self._hosted.served_at(f"http://{_in_url(self._settings.host)}:{port}/workload")
+            workers = [tasks.create_task(worker.work()) for worker in (self._host_worker, self._core_worker)]
+            upkeep = tasks.create_task(self._maintenance().run())
+            with self._announced(f"http://{_in_url(self._settings.host)}:{port}"):
+                await self._told_to_stop.wait()
+                self._ready = False
+                await self._drain()
+                await asyncio.wait(workers)
+            upkeep.cancel()
+            self._stop_serving.set()
+
+    async def _listen(self, tasks: asyncio.TaskGroup) -> int:
+        """Begin to serve requests and return the port."""
+        ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        tasks.create_task(
+            serve(self._asgi(), self._settings, ready=ready.set_result, stop=self._stop_serving)
+        )
+        return await ready
+
+    @contextmanager
+    def _announced(self, url: str) -> Iterator[None]:
+        """Say that requests are served, on stdout and in the data directory."""
+        self._ready = True
+        path = self._settings.data / "server.json"
+        draft = path.with_suffix(".new")
+        draft.write_bytes(msgspec.json.encode({"url": url, "pid": os.getpid(), "version": __version__}))
+        draft.replace(path)
+        print(f"weft ready {url}", flush=True)  # noqa: T201 - the published first line
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+    async def _drain(self) -> None:
+        """Let running functions end within the grace; the next start takes up again what runs elsewhere."""
+        self._core_worker.claim_no_more()
+        host = asyncio.ensure_future(self._host_worker.drain(self._settings.shutdown_grace))
+        again = asyncio.ensure_future(self._told_again.wait())
+        await asyncio.wait({host, again}, return_when=asyncio.FIRST_COMPLETED)
+        if not host.done():
+            await self._host_worker.drain(timedelta(0))
+        again.cancel()
+        await host
+        await self._core_worker.drain(LETS_CORE_SEE_THE_END)
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._hear_signal)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    def _hear_signal(self) -> None:
+        if self._told_to_stop.is_set():
+            self._told_again.set()
+        self._told_to_stop.set()
+
+    # ---- the parts
+
+    def _asgi(self) -> ASGIApp:
+        """Return all faces behind their doors."""
+        settings = self._settings
+        catalog = Catalog(
+            self._store,
+            self._engine,
+            self._clock,
+            stop_seconds=settings.runner.cancel_grace.total_seconds() + 5,
+        )
+        core = CoreFace(
+            engine=self._engine,
+            catalog=catalog,
+            verifier=BearerVerifier(self._keys, CORE_AUDIENCES, self._clock),
+            directory=self._hosted,
+            pace=settings.pace,
+            limits=settings.limits,
+            secret=self._keys.secret,
+            hosted_key=hosted_key,
+        )
+        audiences = self._hosted.audiences
+        host = WorkloadHost(
+            self._engine,
+            self._hosted.all,
+            SubjectAndAppVerifier(
+                self._keys, self._home.tenant, sorted(set(audiences.values())), self._clock
+            ),
+            audiences=audiences,
+            limits=settings.limits,
+        )
+        faces = Starlette(
+            routes=[
+                Mount("/workload", routes=workload_routes.routes(host)),
+                Mount("/v1", routes=core_routes.routes(core)),
+                Mount("/weft/v1", routes=extra.routes(core)),
+                *public.routes(self._readiness, self._issuer.discovery, self._issuer.jwks),
+            ]
+        )
+        return Doors(faces, settings)
+
+    async def _readiness(self) -> Mapping[str, bool]:
+        return {"store": await self._store_answers(), "serving": self._ready}
+
+    async def _store_answers(self) -> bool:
+        try:
+            await self._store.count("core")
+        except StoreUnavailable:
+            return False
+        return True
+
+    def _maintenance(self) -> Maintenance:
+        keep = self._settings.pace.keeps_finished_per_item
+        retention = Retention(length=self._settings.retention, keep=() if keep is None else (("core", keep),))
+        workers = (self._host_worker, self._core_worker)
+        return Maintenance(self._engine, workers, retention, every=self._settings.maintenance_every)
+
+    def _process_runner(self) -> ProcessRunner:
+        return ProcessRunner(
+            self._settings.runner,
+            command=[sys.executable, "-m", "weft.kit.process", *self._settings.workloads],
+            environment=os.environ,
+            marker=self._store.store_id,
+        )
+
+    def _remote_runner(self) -> RemoteWorkloadRunner:
+        return RemoteWorkloadRunner(
+            self._settings.caller,
+            poll=self._settings.pace.poll,
+            directory=self._hosted,
+            credentials=LocalCredentials(self._issuer, self._hosted),
+            clock=self._clock,
+            hints=HostedHints(self._engine),
+        )
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

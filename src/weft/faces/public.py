@@ -1,0 +1,53 @@
+"""What is open to everybody: liveness, readiness, and the local issuer's public documents."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+TENANT = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+
+Readiness = Callable[[], Awaitable[Mapping[str, bool]]]
+Discovery = Callable[[str, str], Mapping[str, Any]]
+KeySet = Callable[[], Mapping[str, Any]]
+
+
+def routes(readiness: Readiness, discovery: Discovery, key_set: KeySet) -> list[BaseRoute]:
+    """*readiness* tells which parts work; *discovery* takes this server's base URL and a tenant."""
+
+    async def livez(_: Request) -> Response:
+        return _json(200, {"status": "alive"})
+
+    async def readyz(_: Request) -> Response:
+        parts = await readiness()
+        ready = all(parts.values())
+        return _json(200 if ready else 503, {"status": "ready" if ready else "not ready", "parts": parts})
+
+    async def openid_configuration(request: Request) -> Response:
+        tenant = request.path_params["tenant"].lower()
+        if TENANT.fullmatch(tenant) is None:
+            return Response(status_code=404)
+        return _json(200, discovery(f"{request.url.scheme}://{request.url.netloc}", tenant))
+
+    async def keys(request: Request) -> Response:
+        if TENANT.fullmatch(request.path_params["tenant"].lower()) is None:
+            return Response(status_code=404)
+        return _json(200, key_set())
+
+    return [
+        Route("/livez", livez),
+        Route("/readyz", readyz),
+        Route("/issuer/{tenant}/v2.0/.well-known/openid-configuration", openid_configuration),
+        Route("/issuer/{tenant}/discovery/v2.0/keys", keys),
+    ]
+
+
+def _json(status: int, body: object) -> Response:
+    headers = {"Cache-Control": "no-store"}
+    return Response(msgspec.json.encode(body), status, headers=headers, media_type="application/json")

@@ -1,0 +1,126 @@
+"""The workloads that this server hosts, as its two faces and its caller see them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from weft.auth.issuer import Issuer
+from weft.auth.subject_and_app import resource_id
+from weft.engine.engine import Engine
+from weft.engine.jobs import Job, JobKey
+from weft.kit.workload import Workload
+from weft.runners.workload_client import Endpoint
+
+MISSED_MOVE_SECONDS = 0.01
+
+
+class ItemTypeTaken(Exception):
+    """Two hosted workloads have jobs for one item type."""
+
+    def __init__(self, item_type: str, one: str, other: str) -> None:
+        super().__init__(f"item type {item_type!r} is hosted by {one!r} and by {other!r}")
+
+
+class HostedWorkloads:
+    """Who hosts which item type. *publisher_tenant* is part of the audience of each workload's tokens."""
+
+    def __init__(self, workloads: Sequence[Workload], publisher_tenant: str) -> None:
+        self.all = tuple(workloads)
+        self._publisher_tenant = publisher_tenant
+        self._owners: dict[str, tuple[str, Workload]] = {}
+        self._base_url = ""
+        for workload in workloads:
+            for item_type in workload.item_types:
+                self._own(item_type, workload)
+
+    @property
+    def audiences(self) -> Mapping[str, str]:
+        """The audience of the tokens for each item type."""
+        return {item_type: self._audience(workload) for item_type, workload in self._owners.values()}
+
+    def served_at(self, base_url: str) -> None:
+        """Take note of where this server's host face is, once its port is known."""
+        self._base_url = base_url
+
+    def item_type(self, name: str) -> str | None:
+        """Return the registered spelling of an item type given in any ASCII case."""
+        owner = self._owners.get(_folded(name))
+        return owner and owner[0]
+
+    def job_type(self, item_type: str, name: str) -> str | None:
+        """Return the registered spelling of a job type given in any ASCII case."""
+        owner = self._owners.get(_folded(item_type))
+        found = owner and owner[1].find(item_type, name)
+        return found[1] if found else None
+
+    def endpoint(self, item_type: str) -> Endpoint | None:
+        owner = self._owners.get(_folded(item_type))
+        return Endpoint(self._base_url, owner[1].name) if owner else None
+
+    def _own(self, item_type: str, workload: Workload) -> None:
+        other = self._owners.get(_folded(item_type))
+        if other is not None:
+            raise ItemTypeTaken(item_type, other[1].name, workload.name)
+        self._owners[_folded(item_type)] = (item_type, workload)
+
+    def _audience(self, workload: Workload) -> str:
+        return resource_id(self._publisher_tenant, workload.name)
+
+
+class LocalCredentials:
+    """Proves to a workload who calls, with tokens of the local issuer."""
+
+    def __init__(self, issuer: Issuer, hosted: HostedWorkloads) -> None:
+        self._issuer = issuer
+        self._hosted = hosted
+
+    def headers(self, job: Job) -> Mapping[str, str]:
+        labels = job.labels
+        endpoint = self._hosted.endpoint(labels["item_type"])
+        authorization = self._issuer.subject_and_app(
+            workload=endpoint.workload if endpoint else "",
+            user=labels["user_name"],
+            user_id=labels["user"],
+            tenant=labels["tenant"],
+        )
+        return {"Authorization": authorization, "x-ms-client-tenant-id": labels["tenant"]}
+
+
+class HostedHints:
+    """Wakes the caller when a job it watches has moved in the host of the same server.
+
+    What the caller then learns comes from the contract's own answer: a hint only spares the wait.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def wait(self, job: Job, seconds: float) -> None:
+        key = hosted_key(job)
+        with self._engine.events.watch(key) as moved:
+            known = await self._engine.store.get(key)
+            if known is not None and _moved_on(known, seen=job):
+                seconds = min(seconds, MISSED_MOVE_SECONDS)
+            try:
+                await asyncio.wait_for(moved.wait(), seconds)
+            except TimeoutError:
+                return  # nothing moved: time for an ordinary poll
+
+
+def _moved_on(known: Job, *, seen: Job) -> bool:
+    """Return whether the host's job moved between the caller's last look and now."""
+    return known.is_final or (known.started_at is not None and seen.started_at is None)
+
+
+def hosted_key(job: Job) -> JobKey:
+    """Return the key that a Core job's instance has in the host's queue."""
+    labels = job.labels
+    scope = "/".join(
+        ("workload", labels["tenant"], labels["workspace"], labels["item_type"], labels["item"], job.kind)
+    )
+    return JobKey(scope, job.key.id)
+
+
+def _folded(name: str) -> str:
+    return name.lower() if name.isascii() else name
