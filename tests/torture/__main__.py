@@ -1,6 +1,7 @@
 """Kill the server N times under load, and count what was lost, wrote on or was left behind.
 
-Usage: `make torture`, or `python -m tests.torture --kills 30 --seed 7`. Exits 1 where any promise was broken, and prints which; the seed makes the same choices again.
+Usage: `make torture`, or `python -m tests.torture --kills 30 --seed 7`.
+Exits 1 where any promise was broken, and prints which; the seed makes the same choices again.
 """
 
 from __future__ import annotations
