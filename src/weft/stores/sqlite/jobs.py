@@ -38,9 +38,7 @@ _LAST_NUMBER = 2**63 - 1
 
 
 def insert(db: Connection, job: Job) -> Job | None:
-    scope = job.key.scope
-    if db.execute(SQL["is_closed"], {"scopes": msgspec.json.encode(_with_those_above(scope)).decode()}).get:
-        raise ScopeClosed(scope)
+    """Raises ScopeClosed."""
     if len(job.payload) <= INLINE_BYTES:
         number = _insert_row(db, job)
     else:
@@ -78,7 +76,10 @@ def expire_leases(db: Connection, now: datetime) -> int:
 
 
 def close_scope(db: Connection, scope: str) -> None:
-    db.execute(SQL["close_scope"], {"scope": scope})
+    reach = _reach(scope)
+    with db:
+        db.execute(SQL["close_scope"], {"scope": scope})
+        db.execute(SQL["close_scopes_below"], {"below": reach["below"], "after": reach["after"]})
 
 
 def prune(db: Connection, ended_before: datetime, limit: int) -> int:
@@ -123,8 +124,7 @@ def page(db: Connection, scope: str, before: int | None, limit: int) -> Sequence
 
 
 def live(db: Connection, scope: str) -> Sequence[Job]:
-    # "0" follows "/": all scopes below lie between the two.
-    rows = db.execute(SQL["live"], {"scope": scope, "below": scope + "/", "after": scope + "0"})
+    rows = db.execute(SQL["live"], _reach(scope))
     return [job_of(row) for row in rows]
 
 
@@ -152,18 +152,40 @@ def count(db: Connection, queue: str) -> dict[State, int]:
 
 def _insert_row(db: Connection, job: Job) -> int | None:
     """Return the job's number, or None where its key is taken."""
-    db.execute(SQL["insert"], row_of(job))
+    row = row_of(job)
+    db.execute(SQL["insert"], row)
+    if not db.changes() and _open_scope(db, job.key.scope):
+        db.execute(SQL["insert"], row)
     return db.last_insert_rowid() if db.changes() else None
+
+
+def _open_scope(db: Connection, scope: str) -> bool:
+    """Return whether *scope* was not known before. Raises ScopeClosed where it, or one above, is closed."""
+    is_closed = db.execute(SQL["is_closed"], {"scope": scope}).get
+    if is_closed is None:
+        above = msgspec.json.encode(_those_above(scope)).decode()
+        db.execute(SQL["open_scope"], {"scope": scope, "above": above})
+        is_closed = not db.changes()
+        if not is_closed:
+            return True
+    if is_closed:
+        raise ScopeClosed(scope)
+    return False
 
 
 def _names(key: JobKey) -> Bindings:
     return {"scope": key.scope, "id": key.id}
 
 
-def _with_those_above(scope: str) -> list[str]:
-    """Return "a", "a/b" and "a/b/c" for "a/b/c"."""
+def _those_above(scope: str) -> list[str]:
+    """Return "a" and "a/b" for "a/b/c"."""
     parts = scope.split("/")
-    return ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
+    return ["/".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def _reach(scope: str) -> Bindings:
+    # "0" follows "/": all scopes below lie between the two.
+    return {"scope": scope, "below": scope + "/", "after": scope + "0"}
 
 
 def _bounded(lines: Sequence[LogLine], last: int) -> list[LogLine]:

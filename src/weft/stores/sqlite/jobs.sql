@@ -1,4 +1,5 @@
--- A row is all columns of `jobs` in the order of their migrations, then the large payload: see rows.py.
+-- A row is all columns of `jobs` in the order of their migrations, the name of its scope, and its large
+-- payload: see rows.py.
 
 -- name: insert
 INSERT INTO jobs (
@@ -7,43 +8,60 @@ INSERT INTO jobs (
     when_lost, submitted_by, fingerprint, labels,
     progress_done, progress_total, progress_text, payload, result, error
 )
-VALUES (
-    :scope, :id, :queue, :kind, :state, :submitted_at, :available_at, :started_at, :ended_at,
+SELECT
+    number, :id, :queue, :kind, :state, :submitted_at, :available_at, :started_at, :ended_at,
     :cancel_requested_at, :cancel_requested_by, :attempt, :epoch, :worker, :lease_until, :send_deadline,
     :when_lost, :submitted_by, :fingerprint, :labels,
     :progress_done, :progress_total, :progress_text, :payload, :result, :error
-)
+FROM scopes
+WHERE name = :scope AND NOT is_closed
 ON CONFLICT (scope, id) DO NOTHING
 
 -- name: insert_payload
 INSERT INTO payloads (job, payload) VALUES (:job, :payload)
 
 -- name: is_closed
-SELECT EXISTS (
-    SELECT 1 FROM json_each(:scopes) AS above JOIN closed_scopes ON closed_scopes.scope = above.value
+SELECT is_closed FROM scopes WHERE name = :scope
+
+-- name: open_scope
+INSERT INTO scopes (name)
+SELECT :scope
+WHERE NOT EXISTS (
+    SELECT 1 FROM json_each(:above) AS above JOIN scopes ON scopes.name = above.value
+    WHERE scopes.is_closed
 )
 
 -- name: close_scope
-INSERT INTO closed_scopes (scope) VALUES (:scope)
-ON CONFLICT DO NOTHING
+INSERT INTO scopes (name, is_closed) VALUES (:scope, TRUE)
+ON CONFLICT (name) DO UPDATE SET is_closed = TRUE
+
+-- name: close_scopes_below
+UPDATE scopes SET is_closed = TRUE
+WHERE name > :below AND name < :after
 
 -- name: get
-SELECT jobs.*, payloads.payload
-FROM jobs LEFT JOIN payloads ON payloads.job = jobs.number
-WHERE scope = :scope AND id = :id
+SELECT jobs.*, scopes.name, payloads.payload
+FROM scopes
+CROSS JOIN jobs ON jobs.scope = scopes.number
+LEFT JOIN payloads ON payloads.job = jobs.number
+WHERE scopes.name = :scope AND jobs.id = :id
 
 -- name: page
-SELECT jobs.*, payloads.payload
-FROM jobs LEFT JOIN payloads ON payloads.job = jobs.number
-WHERE scope = :scope AND number < :before
-ORDER BY number DESC
+SELECT jobs.*, scopes.name, payloads.payload
+FROM scopes
+CROSS JOIN jobs ON jobs.scope = scopes.number
+LEFT JOIN payloads ON payloads.job = jobs.number
+WHERE scopes.name = :scope AND jobs.number < :before
+ORDER BY jobs.number DESC
 LIMIT :limit
 
 -- name: live
-SELECT jobs.*, payloads.payload
-FROM jobs LEFT JOIN payloads ON payloads.job = jobs.number
-WHERE (scope = :scope OR (scope > :below AND scope < :after)) AND ended_at IS NULL
-ORDER BY number
+SELECT jobs.*, scopes.name, payloads.payload
+FROM scopes
+CROSS JOIN jobs ON jobs.scope = scopes.number
+LEFT JOIN payloads ON payloads.job = jobs.number
+WHERE (scopes.name = :scope OR (scopes.name > :below AND scopes.name < :after)) AND jobs.ended_at IS NULL
+ORDER BY jobs.number
 
 -- name: claim
 UPDATE jobs
@@ -59,7 +77,10 @@ WHERE number IN (
     ORDER BY available_at, number
     LIMIT :limit
 )
-RETURNING *, (SELECT payload FROM payloads WHERE job = number)
+RETURNING
+    *,
+    (SELECT scopes.name FROM scopes WHERE scopes.number = jobs.scope),
+    (SELECT payloads.payload FROM payloads WHERE payloads.job = jobs.number)
 
 -- name: adopt
 UPDATE jobs
@@ -73,7 +94,10 @@ WHERE number IN (
     ORDER BY lease_until
     LIMIT :limit
 )
-RETURNING *, (SELECT payload FROM payloads WHERE job = number)
+RETURNING
+    *,
+    (SELECT scopes.name FROM scopes WHERE scopes.number = jobs.scope),
+    (SELECT payloads.payload FROM payloads WHERE payloads.job = jobs.number)
 
 -- name: move
 UPDATE jobs
@@ -89,25 +113,31 @@ SET state = :target,
     lease_until = IIF(:releases_lease, NULL, lease_until),
     result = COALESCE(:result, result),
     error = COALESCE(:error, error)
-WHERE scope = :scope AND id = :id
+WHERE scope = (SELECT scopes.number FROM scopes WHERE name = :scope) AND id = :id
     AND state = :source
     AND ended_at IS NULL
     AND (:epoch IS NULL OR epoch = :epoch)
     AND (:cancel_requested IS NULL OR (cancel_requested_at IS NOT NULL) = :cancel_requested)
-RETURNING *, (SELECT payload FROM payloads WHERE job = number)
+RETURNING
+    *,
+    (SELECT scopes.name FROM scopes WHERE scopes.number = jobs.scope),
+    (SELECT payloads.payload FROM payloads WHERE payloads.job = jobs.number)
 
 -- name: extend
 UPDATE jobs SET lease_until = :until
 WHERE worker = :worker
-RETURNING scope, id, epoch
+RETURNING (SELECT scopes.name FROM scopes WHERE scopes.number = jobs.scope), id, epoch
 
 -- name: cancel_requests
-SELECT scope, id FROM jobs
+SELECT scopes.name, jobs.id
+FROM jobs CROSS JOIN scopes ON scopes.number = jobs.scope
 WHERE worker = :worker AND cancel_requested_at IS NOT NULL
 
 -- name: lost
-SELECT jobs.*, payloads.payload
-FROM jobs LEFT JOIN payloads ON payloads.job = jobs.number
+SELECT jobs.*, scopes.name, payloads.payload
+FROM jobs
+CROSS JOIN scopes ON scopes.number = jobs.scope
+LEFT JOIN payloads ON payloads.job = jobs.number
 WHERE lease_until <= :now AND when_lost <> :when_lost
 ORDER BY lease_until
 LIMIT :limit
@@ -145,11 +175,11 @@ DELETE FROM jobs WHERE number IN (
 -- name: note_progress
 UPDATE jobs
 SET progress_done = :done, progress_total = :total, progress_text = :text
-WHERE scope = :scope AND id = :id AND epoch = :epoch AND lease_until IS NOT NULL
+WHERE scope = (SELECT scopes.number FROM scopes WHERE name = :scope) AND id = :id AND epoch = :epoch AND lease_until IS NOT NULL
 
 -- name: held
 SELECT number FROM jobs
-WHERE scope = :scope AND id = :id AND epoch = :epoch AND lease_until IS NOT NULL
+WHERE scope = (SELECT scopes.number FROM scopes WHERE name = :scope) AND id = :id AND epoch = :epoch AND lease_until IS NOT NULL
 
 -- name: last_line
 SELECT COALESCE(MAX(number), 0) FROM lines WHERE job = :job
@@ -159,8 +189,10 @@ INSERT INTO lines (job, number, at, level, text) VALUES (:job, :number, :at, :le
 
 -- name: lines
 SELECT lines.number, lines.at, lines.level, lines.text
-FROM jobs JOIN lines ON lines.job = jobs.number
-WHERE jobs.scope = :scope AND jobs.id = :id AND lines.number > :after
+FROM scopes
+CROSS JOIN jobs ON jobs.scope = scopes.number
+CROSS JOIN lines ON lines.job = jobs.number
+WHERE scopes.name = :scope AND jobs.id = :id AND lines.number > :after
 ORDER BY lines.number
 LIMIT :limit
 

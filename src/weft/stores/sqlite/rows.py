@@ -46,11 +46,11 @@ def _instant(at: int | None) -> datetime | None:
 
 
 def job_of(row: Row) -> Job:
-    """Return the job of a row: all columns of `jobs`, then its large payload or NULL."""
+    """Return the job of a row: all columns of `jobs`, the name of its scope, its large payload or NULL."""
     (
-        number, scope, id, queue, kind, state, submitted_at, available_at, started_at, ended_at,
+        number, _, id, queue, kind, state, submitted_at, available_at, started_at, ended_at,
         cancel_requested_at, cancel_requested_by, attempt, epoch, worker, lease_until, send_deadline,
-        when_lost, submitted_by, fingerprint, labels, done, total, text, payload, result, error, large,
+        when_lost, submitted_by, fingerprint, labels, done, total, text, payload, result, error, scope, large,
     ) = row  # fmt: skip
     return Job(
         key=JobKey(scope, id),

@@ -6,10 +6,17 @@ CREATE TABLE store (
 
 INSERT INTO store (id) VALUES (lower(hex(randomblob(16))));
 
+-- Scopes are long texts with few values: jobs name them by number, which keeps rows and indexes small.
+CREATE TABLE scopes (
+    number INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    is_closed INTEGER NOT NULL DEFAULT FALSE
+) STRICT;
+
 -- A large payload lies in `payloads`, so that a change of the job does not write it again.
 CREATE TABLE jobs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
-    scope TEXT NOT NULL,
+    scope INTEGER NOT NULL REFERENCES scopes (number),
     id TEXT NOT NULL,
     queue TEXT NOT NULL,
     kind TEXT NOT NULL,
@@ -60,14 +67,10 @@ CREATE TABLE lines (
 
 CREATE UNIQUE INDEX lines_by_number ON lines (job, number);
 
-CREATE TABLE closed_scopes (
-    scope TEXT PRIMARY KEY
-) STRICT, WITHOUT ROWID;
-
 -- How many ended jobs a scope keeps, so that pruning finds the full ones without counting.
 CREATE TABLE ended_jobs (
     queue TEXT NOT NULL,
-    scope TEXT NOT NULL,
+    scope INTEGER NOT NULL,
     jobs INTEGER NOT NULL,
     PRIMARY KEY (queue, scope)
 ) STRICT, WITHOUT ROWID;
