@@ -9,7 +9,6 @@ from starlette.routing import BaseRoute
 from weft.contracts import core as wire
 from weft.contracts import workload
 from weft.engine.jobs import Job, JobError, JobKey, LogLine, Progress
-from weft.engine.lifecycle import State
 from weft.faces.core import access, answers, jobs, mapping
 from weft.faces.core.calls import Call, Operation
 from weft.faces.core.face import CoreFace
@@ -105,7 +104,7 @@ def _work_key(call: Call, job: Job) -> JobKey:
 def _job_shown(job: Job, work: Job, request_id: str) -> JobShown:
     instance = mapping.job_instance(job, request_id)
     # A result or an error counts only once Core, too, knows how the job ended.
-    completed = job.state is State.COMPLETED
+    completed = instance.status is wire.Status.COMPLETED
     error = None if job.error is None else work.error or job.error
     result = work.result or job.result if completed else None
     return JobShown(

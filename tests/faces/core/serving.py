@@ -1,0 +1,241 @@
+"""A Core face over a real store, real keys and a real engine, in this process; no worker, no workload."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tests.transcripts.clients import InProcess
+from tests.transcripts.player import Answer, Request
+from weft.auth.bearer import BearerVerifier
+from weft.auth.home import Home
+from weft.auth.issuer import CORE_AUDIENCES, Issuer
+from weft.auth.keys import Keys
+from weft.catalog.catalog import Catalog
+from weft.catalog.model import Role
+from weft.engine.engine import Engine
+from weft.engine.events import Events
+from weft.engine.jobs import Completed, Failed, Job, JobError, JobKey, Outcome, Stopped
+from weft.engine.lifecycle import Event
+from weft.faces.core import extra, routes
+from weft.faces.core.face import CoreFace
+from weft.settings import Limits, Pace
+from weft.stores.sqlite import SqliteStore
+
+FORECAST = "Contoso.FinanceAnalytics.Forecast"
+JOB_TYPES = {
+    FORECAST: ("calculateForecast", "ForecastAsync"),
+    "Notebook": ("RunNotebook",),
+    "DataPipeline": ("Pipeline",),
+}
+ALL_SCOPES = ("Workspace.ReadWrite.All", "Item.ReadWrite.All", "Item.Execute.All")
+WORKER = "worker"
+LEASE = timedelta(seconds=30)
+NOWHERE = "00000000-0000-0000-0000-00000000dead"
+HOST = "127.0.0.1:7431"
+
+
+class SettableClock:
+    def __init__(self) -> None:
+        self.time = datetime(2026, 4, 27, 7, 11, 35, 247000, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.time
+
+
+class KnownTypes:
+    """A directory of the types above."""
+
+    def item_type(self, name: str) -> str | None:
+        return next((known for known in JOB_TYPES if known.lower() == name.lower()), None)
+
+    def job_type(self, item_type: str, name: str) -> str | None:
+        return next((known for known in JOB_TYPES[item_type] if known.lower() == name.lower()), None)
+
+
+class OverTls:
+    """An app whose requests came through TLS."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app({**scope, "scheme": "https"}, receive, send)
+
+
+@dataclass
+class Served:
+    """What the tests hold. *hosted* says which workload job does the work of a Core job."""
+
+    path: Path
+    store: SqliteStore
+    engine: Engine
+    clock: SettableClock
+    issuer: Issuer
+    home: Home
+    verifier: BearerVerifier
+    app: Starlette
+    hosted: dict[str, JobKey] = field(default_factory=dict)
+
+    def token(self, user: str = "admin", *scopes: str, app: bool = False, tenant: str | None = None) -> str:
+        return self.issuer.core_token(
+            user,
+            tenant or self.home.tenant,
+            () if app else scopes or ALL_SCOPES,
+            app,
+            timedelta(hours=1),
+        )
+
+    def user_id(self, user: str) -> str:
+        return self.verifier.verify([f"Bearer {self.token(user)}"]).id
+
+    async def call(
+        self,
+        method: str,
+        target: str,
+        body: Any = None,
+        *,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        raw: bytes | None = None,
+    ) -> Answer:
+        """Send *body* as JSON, or *raw* as it is; as the user `admin` unless *token* says otherwise."""
+        content = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
+        named = {"Authorization": f"Bearer {token or self.token()}", "Content-Type": "application/json"}
+        named.update(headers or {})
+        return await InProcess(self.app, host=HOST).send(
+            Request(method, target, tuple(named.items()), content)
+        )
+
+    async def send(self, method: str, target: str, authorization: str | None) -> Answer:
+        """Send a request with just this Authorization, or without one."""
+        headers = () if authorization is None else (("Authorization", authorization),)
+        return await InProcess(self.app, host=HOST).send(Request(method, target, headers))
+
+    async def made(self, target: str, body: Any, **how: Any) -> str:
+        """Create something; return its id."""
+        answer = await self.call("POST", target, body, **how)
+        assert answer.status == 201, answer.body
+        id: str = answer.json()["id"]
+        return id
+
+    async def place(self, name: str = "plans", *, item_type: str = FORECAST, **how: Any) -> Place:
+        """Create a workspace with an item."""
+        workspace = await self.made("/v1/workspaces", {"displayName": name}, **how)
+        item = await self.item(workspace, "sales", item_type=item_type, **how)
+        return Place(workspace, item)
+
+    async def item(self, workspace: str, name: str, *, item_type: str = FORECAST, **how: Any) -> str:
+        body = {"displayName": name, "type": item_type}
+        return await self.made(f"/v1/workspaces/{workspace}/items", body, **how)
+
+    async def run(self, place: Place, job_type: str = "calculateForecast", **how: Any) -> str:
+        """Run a job; return its instance id."""
+        answer = await self.call("POST", f"{place.jobs}/{job_type}/instances", **how)
+        assert answer.status == 202, answer.body
+        return str(answer.header("x-ms-job-id"))
+
+    async def grant(self, place: Place, user: str, role: Role) -> str:
+        """Give *user* a role; return a token."""
+        await self.store.set_role(place.workspace, self.user_id(user), role)
+        return self.token(user)
+
+    async def dispatched(self) -> Job:
+        """Claim the only waiting job, as the caller's worker would."""
+        [job] = await self.engine.claim("core", Event.DISPATCH, worker=WORKER, limit=1, lease=LEASE)
+        return job
+
+    async def started(self) -> Job:
+        return await self.engine.started(await self.dispatched(), self.clock.now())
+
+    async def ended(self, outcome: Outcome) -> Job:
+        return await self.engine.finish(await self.started(), outcome, cancel_wins=False)
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection to change what no call of ours changes yet."""
+        with closing(sqlite3.connect(self.path)) as database, database:
+            yield database
+
+    def dump(self) -> dict[str, list[Any]]:
+        """Return every row of every table."""
+        with closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as database:
+            tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+            return {name: database.execute(f'SELECT * FROM "{name}"').fetchall() for (name,) in tables}
+
+
+@dataclass(frozen=True)
+class Place:
+    """An item in its workspace."""
+
+    workspace: str
+    item: str
+
+    @property
+    def path(self) -> str:
+        return f"/v1/workspaces/{self.workspace}/items/{self.item}"
+
+    @property
+    def jobs(self) -> str:
+        return f"{self.path}/jobs"
+
+    def instance(self, id: str) -> str:
+        return f"{self.jobs}/instances/{id}"
+
+    def key(self, id: str) -> JobKey:
+        return JobKey(f"core/{self.workspace}/{self.item}", id)
+
+
+OUTCOMES: Mapping[str, Outcome] = {
+    "Completed": Completed(b'{"mape": 4.5}'),
+    "Failed": Failed(JobError("JobInstanceStatusFailed", "")),
+    "Cancelled": Stopped(),
+}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Keys and home tenant, which all tests share: a key takes long to make."""
+
+    keys: Keys
+    home: Home
+
+
+def serve(directory: Path, identity: Identity, *, page_size: int = 100) -> Served:
+    clock = SettableClock()
+    keys, home = identity.keys, identity.home
+    path = directory / "weft.db"
+    store = SqliteStore.open(path, writes_waiting=100)
+    engine = Engine(store, clock, Events())
+    verifier = BearerVerifier(keys, CORE_AUDIENCES, clock)
+    hosted: dict[str, JobKey] = {}
+    core = CoreFace(
+        engine=engine,
+        catalog=Catalog(store, engine, clock, stop_seconds=0.05),
+        verifier=verifier,
+        directory=KnownTypes(),
+        pace=Pace(
+            poll=timedelta(seconds=1),
+            retry_after_seconds=60,
+            keeps_finished_per_item=None,
+        ),
+        limits=Limits(body_bytes=64 * 1024, body_seconds=5.0),
+        secret=keys.secret,
+        hosted_key=lambda job: hosted.get(job.key.id),
+        page_size=page_size,
+    )
+    app = Starlette(
+        routes=[Mount("/v1", routes=routes.routes(core)), Mount("/weft/v1", routes=extra.routes(core))]
+    )
+    issuer = Issuer(keys, clock, home)
+    return Served(path, store, engine, clock, issuer, home, verifier, app, hosted)

@@ -1,0 +1,19 @@
+"""The written conversations of Core, in process; `tests/e2e` plays them against a server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.faces.core.serving import Served
+from tests.transcripts.clients import InProcess
+from tests.transcripts.player import play, read
+
+TRANSCRIPTS = Path(__file__).parents[2] / "transcripts"
+
+
+async def test_a_job_is_run_and_cancelled_as_written(served: Served) -> None:
+    transcript = read(TRANSCRIPTS / "core-cancel.http")
+
+    values = await play(transcript, InProcess(served.app), {"token": served.token(), "name": "plans"})
+
+    assert values["instance"]
