@@ -1,12 +1,12 @@
 """Routes of published paths."""
 
 import pytest
-from starlette.routing import Mount, Router
+from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
 from tests.transcripts.clients import InProcess
 from tests.transcripts.player import Request
-from weft.faces.routing import AnyCaseRoute, EveryPath
+from weft.faces.routing import AnyCaseRoute, EveryPath, FaceMount
 
 
 class Says:
@@ -19,7 +19,7 @@ class Says:
 
 
 ROUTES = [AnyCaseRoute("/items/{item}/tasks/stop", Says(b"stop ")), EveryPath(Says(b"other "))]
-CLIENT = InProcess(Router([Mount("/api", routes=ROUTES)]))
+CLIENT = InProcess(Router([FaceMount("/api", ROUTES)]))
 
 
 @pytest.mark.parametrize("path", ["/items/aB/tasks/stop", "/itemS/aB/TASKS/Stop"])
@@ -40,6 +40,8 @@ async def test_literals_match_in_any_case_and_parameters_keep_theirs(path: str) 
         "/item%C5%BF/a/tasks/stop",  # U+017F, which is an "s" where case is folded by Unicode's rules
         "/items/a/tas%E2%84%AAs/stop",  # U+212A, a "k" by the same rules
         "/",
+        "/%0A",
+        "/a%0Ab",
     ],
 )
 async def test_what_only_resembles_a_path_is_another_path(path: str) -> None:

@@ -22,6 +22,7 @@ class InProcess:
     def __init__(self, app: App, *, host: str = "127.0.0.1:7431") -> None:
         self._app = app
         self._host = host
+        self.body_arrives = True  # False: a client that announces a body and never sends it
 
     async def send(self, request: Request) -> Answer:
         path, _, query = request.target.partition("?")
@@ -47,6 +48,8 @@ class InProcess:
         incoming = iter([{"type": "http.request", "body": request.body, "more_body": False}])
 
         async def receive() -> Message:
+            if not self.body_arrives:
+                await asyncio.Event().wait()
             return next(incoming, {"type": "http.disconnect"})
 
         async def send(message: Message) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from starlette.routing import BaseRoute, Match, Route
+from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
@@ -25,9 +25,15 @@ class AnyCaseRoute(Route):
         name: str | None = None,
     ) -> None:
         super().__init__(path, endpoint, methods=methods, name=name)
-        # ASCII: otherwise U+017F would be an "s" and U+212A a "k".
-        pattern = self.path_regex.pattern.removesuffix("$") + r"\Z"
-        self.path_regex = re.compile(pattern, re.IGNORECASE | re.ASCII)
+        self.path_regex = _strict(self.path_regex)
+
+
+class FaceMount(Mount):
+    """Mounts the routes of a face so that every path below is theirs, also one with a line break in it."""
+
+    def __init__(self, path: str, routes: Sequence[BaseRoute]) -> None:
+        super().__init__(path, routes=routes)
+        self.path_regex = _strict(self.path_regex)
 
 
 class EveryPath(BaseRoute):
@@ -43,3 +49,9 @@ class EveryPath(BaseRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app(scope, receive, send)
+
+
+def _strict(regex: re.Pattern[str]) -> re.Pattern[str]:
+    """Return Starlette's *regex* in any ASCII case, matching a path to its very end."""
+    # ASCII: otherwise U+017F would be an "s" and U+212A a "k".
+    return re.compile(regex.pattern.removesuffix("$") + r"\Z", re.IGNORECASE | re.ASCII | re.DOTALL)

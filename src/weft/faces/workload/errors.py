@@ -1,0 +1,132 @@
+"""What a caller of the Workload API is told when something is not as it should be: one table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from weft.auth.errors import TokenRefused
+from weft.contracts.workload import ErrorDetails, ErrorSource
+from weft.engine.errors import JobConflict, JobNotFound, Overloaded, ScopeClosed, StoreUnavailable
+from weft.faces.http import Refusal, Refused, shown
+from weft.faces.workload.answers import Answer, Header
+
+RETRY_AFTER_SECONDS = 1
+CLOSE: Header = (b"connection", b"close")
+
+
+class UnknownJobType(Exception):
+    """No hosted workload has a job of this type for items of this type."""
+
+    def __init__(self, item_type: str, job_type: str) -> None:
+        super().__init__(f"There is no job type {shown(job_type)} of item type {shown(item_type)}.")
+        self.item_type = item_type
+        self.job_type = job_type
+
+
+class UnknownPath(Exception):
+    def __init__(self) -> None:
+        super().__init__("The Workload API has no such path.")
+
+
+class MethodNotAllowed(Exception):
+    def __init__(self, method: str, allowed: Sequence[str]) -> None:
+        super().__init__(f"The method is {' or '.join(allowed)}, not {shown(method)}.")
+        self.method = method
+        self.allowed = allowed
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What an error is on the wire. *is_permanent*: the same request will not do better later.
+
+    *says*: a sentence over the parameters of the error; where it is empty, the error's own words are told.
+    """
+
+    status: int
+    code: str
+    source: ErrorSource
+    is_permanent: bool
+    says: str = ""
+
+
+SYSTEM, USER, EXTERNAL = ErrorSource.SYSTEM, ErrorSource.USER, ErrorSource.EXTERNAL
+TABLE: dict[type[Exception] | Refusal, Row] = {
+    TokenRefused: Row(
+        401, "AuthError", EXTERNAL, False, "The SubjectAndApp token is missing or not accepted."
+    ),
+    Refusal.BAD_PARAMETER: Row(400, "InvalidParameter", USER, True),
+    Refusal.BAD_BODY: Row(400, "InvalidParameter", USER, True),
+    Refusal.BODY_TOO_SLOW: Row(408, "RequestTimeout", USER, False),
+    Refusal.BODY_TOO_LARGE: Row(413, "RequestBodyTooLarge", USER, True),
+    Refusal.MEDIA_TYPE: Row(415, "UnsupportedMediaType", USER, True),
+    UnknownPath: Row(404, "PathNotFound", USER, True),
+    MethodNotAllowed: Row(405, "MethodNotAllowed", USER, True),
+    UnknownJobType: Row(404, "InvalidJobType", USER, True),
+    JobNotFound: Row(
+        404, "JobInstanceNotFound", USER, True, "There is no job instance '{}' of this job type at this item."
+    ),
+    JobConflict: Row(
+        409, "JobInstanceConflict", USER, True, "The job instance '{}' was created with another request body."
+    ),
+    ScopeClosed: Row(404, "ItemNotFound", USER, True, "The item is being deleted, or has been."),
+    Overloaded: Row(
+        429, "TooManyRequests", SYSTEM, False, "Too many requests wait already; try again later."
+    ),
+    StoreUnavailable: Row(
+        503,
+        "ServiceUnavailable",
+        SYSTEM,
+        False,
+        "The store is not available, nothing was changed; try again later.",
+    ),
+}
+
+EXPECTED: tuple[type[Exception], ...] = (Refused, *(kind for kind in TABLE if isinstance(kind, type)))
+
+_encode = msgspec.json.Encoder().encode
+
+
+def answer_to(error: Exception) -> Answer:
+    """Return the answer to one of EXPECTED."""
+    row = TABLE[error.kind if isinstance(error, Refused) else type(error)]
+    parameters = _parameters(error)
+    envelope = ErrorDetails(
+        error_code=row.code,
+        message=row.says.format(*parameters) or str(error),
+        message_parameters=parameters or msgspec.UNSET,
+        source=row.source,
+        is_permanent=row.is_permanent,
+    )
+    return Answer(row.status, _encode(envelope), _headers(error))
+
+
+def _parameters(error: Exception) -> list[str]:
+    """Return the values that a program may want from the message."""
+    match error:
+        case Refused():
+            return [error.field]
+        case JobNotFound():
+            return [error.key.id]
+        case JobConflict():
+            return [error.known.key.id]
+        case _:
+            return []
+
+
+def _headers(error: Exception) -> tuple[Header, ...]:
+    match error:
+        case TokenRefused():
+            return ((b"www-authenticate", b"SubjectAndAppToken1.0"),)
+        case MethodNotAllowed():
+            return ((b"allow", ", ".join(error.allowed).encode()),)
+        case Overloaded():
+            return ((b"retry-after", b"%d" % error.retry_after_seconds),)
+        case StoreUnavailable():
+            return ((b"retry-after", b"%d" % RETRY_AFTER_SECONDS),)
+        case Refused(kind=Refusal.BODY_TOO_LARGE | Refusal.BODY_TOO_SLOW):
+            return (CLOSE,)  # what is left of the body is not read
+        case _:
+            return ()
