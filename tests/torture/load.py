@@ -36,7 +36,7 @@ class Site:
         self.files = files
         self.chance = chance
         self._credentials = credentials
-        self._item = ""
+        self.item = ""
         self._session: aiohttp.ClientSession | None = None
 
     async def connect(self, url: str) -> None:
@@ -44,8 +44,8 @@ class Site:
         self._session = aiohttp.ClientSession(
             url, timeout=aiohttp.ClientTimeout(total=CALL_SECONDS), trust_env=False
         )
-        if not self._item:
-            self._item = await self._make_item()
+        if not self.item:
+            self.item = await self._make_item()
 
     async def disconnect(self) -> None:
         if self._session is not None:
@@ -73,7 +73,7 @@ class Site:
         name = str(UUID(int=self.chance.getrandbits(128), version=4))
         file = self.files / name
         if self.chance.random() < CREATED_BY_HOST_CALLS:
-            path = f"/workload/{self._item.removeprefix('/v1/')}/jobTypes/{kind}/instances/{name}"
+            path = f"/workload/{self.item.removeprefix('/v1/')}/jobTypes/{kind}/instances/{name}"
             path = path.replace("/items/", f"/items/{ITEM_TYPE}/")
             job = Promised(Face.HOST, kind, path, file)
             self.ledger.jobs.append(job)
@@ -108,19 +108,19 @@ class Site:
         for job in [job for job in self.ledger.jobs if not job.accepted]:
             await self._create_at_host(job)
         known = {job.path for job in self.ledger.jobs}
-        path = f"{self._item}/jobs/instances"
+        path = f"{self.item}/jobs/instances"
         while path:
             status, _, page = await self._call(Face.CORE, "GET", path)
             if status != 200:
                 self.ledger.violation("an unexpected answer to a list", f"{status} {page} {path}")
                 return
             for instance in page["value"]:
-                place = f"{self._item}/jobs/instances/{instance['id']}"
+                place = f"{self.item}/jobs/instances/{instance['id']}"
                 if place not in known and instance["status"] not in FINAL:
                     self.ledger.counts["runs found whose answer was lost"] += 1
                     await self.cancel(Promised(Face.CORE, "unknown", place, self.files))
             token = page.get("continuationToken")
-            path = f"{self._item}/jobs/instances?continuationToken={quote(token, safe='')}" if token else ""
+            path = f"{self.item}/jobs/instances?continuationToken={quote(token, safe='')}" if token else ""
 
     # ---- the two faces
 
@@ -136,11 +136,11 @@ class Site:
 
     async def _run_through_core(self, kind: str, file: Path) -> None:
         body = {"executionData": {"file": str(file)}}
-        path = f"{self._item}/jobs/{kind}/instances"
+        path = f"{self.item}/jobs/{kind}/instances"
         status, headers, state = await self._call(Face.CORE, "POST", path, body)
         if status == 202:
             instance = headers["Location"].rsplit("/", 1)[1]
-            path = f"{self._item}/jobs/instances/{instance}"
+            path = f"{self.item}/jobs/instances/{instance}"
             self.ledger.jobs.append(Promised(Face.CORE, kind, path, file, accepted=True))
             self.ledger.counts["runs acknowledged by Core"] += 1
         elif status != 429:
