@@ -15,7 +15,8 @@ SELECT
     :progress_done, :progress_total, :progress_text, :payload, :result, :error
 FROM scopes
 WHERE name = :scope AND NOT is_closed
-ON CONFLICT (scope, id) DO NOTHING
+    -- ON CONFLICT would use up a number for a job that is known, and so write for a request that changes nothing.
+    AND NOT EXISTS (SELECT 1 FROM jobs AS known WHERE known.scope = scopes.number AND known.id = :id)
 
 -- name: insert_payload
 INSERT INTO payloads (job, payload) VALUES (:job, :payload)
