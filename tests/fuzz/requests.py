@@ -16,8 +16,8 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", 
 # Values that broke Python servers before (bodies, path segments and headers alike).
 TEXTS = (
     "", " ", "null", "undefined", "0", "-1", "1.5", "1e999", "NaN", "Infinity", "9" * 5000, str(2**64),
-    "true", "'; DROP TABLE job; --", "../../etc/passwd", "%00", "%ff", "%2e%2e", "..", ".", "//", ";x", "a" * 300,
-    "é", "\u202eabc", "\U0001f600", "\u0000", "\ud800", "\r\n", "<img onerror=x>", "__class__", "${jndi:x}",
+    "true", "'; DROP TABLE job; --", "../../etc/passwd", "%00", "%ff", "%2e%2e", "..", ".", "//", ";x",
+    "a" * 300, "é", "\u202eabc", "\U0001f600", "\u0000", "\ud800", "\r\n", "<img onerror=x>", "__class__", "${jndi:x}",
     "urn:uuid:e5ef604d-e14f-4a59-9133-75d5a0cb9334", "{e5ef604d-e14f-4a59-9133-75d5a0cb9334}",
     "e5ef604de14f4a59913375d5a0cb9334", "E5EF604D-E14F-4A59-9133-75D5A0CB9334",
     "\uff11\uff15ef604d-e14f-4a59-9133-75d5a0cb9334", "2024-W01-1", "9999-12-31T23:59:59+23:59",
@@ -85,7 +85,8 @@ class Generator:
         self._workspace = item.partition("/items/")[0]
         self._mutations: tuple[Callable[[Request], Request], ...] = (
             self._other_method, self._other_segment, self._other_query, self._without_header,
-            self._twice_header, self._other_header, self._other_body, self._bent_body, self._flipped_body, self._foreign_caller,
+            self._twice_header, self._other_header, self._other_body, self._bent_body,
+            self._flipped_body, self._foreign_caller,
         )  # fmt: skip
 
     def next(self) -> Request:
