@@ -1,0 +1,154 @@
+"""Brings a cancel into a running function: at most once, and never into anything but that function."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import select
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any
+
+from weft.kit.errors import JobCancelled
+
+# A real-time signal: libraries and users have their own plans for the ordinary ones.
+SIGNAL = signal.SIGRTMIN + 5
+_LOOP_PATIENCE_SECONDS = 0.25
+
+
+class Interruption:
+    """The cancel of one call of one function, which runs in the main thread.
+
+    `cancel` comes from another thread. A plain function gets JobCancelled from a signal handler, an async
+    one is cancelled as a task. *flag* is an eventfd of the process, which takes no other job after a cancel.
+    """
+
+    def __init__(self, flag: int) -> None:
+        self._flag = flag
+        self._main = threading.main_thread().ident or 0
+        self._wanted = False
+        self._told = False
+        self._heard_by_loop = threading.Event()
+        self._open = False
+        self._shields = 0
+        self._owed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[Any] | None = None
+
+    # ---- in the main thread
+
+    def listen(self) -> None:
+        """Set the signals as a job shall find them, whatever the job before has done to them."""
+        signal.signal(SIGNAL, self._on_signal)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {SIGNAL, signal.SIGTERM})
+
+    def call(self, function: Callable[..., Any], *arguments: object) -> Any:
+        """Return what the function, plain or async, returns.
+
+        Raises what it raises; JobCancelled or CancelledError where it was told to stop, see `told`.
+        """
+        self._open = True
+        try:
+            if self._wanted:
+                self._tell()
+            value = function(*arguments)
+            if inspect.isawaitable(value):
+                value = self._run_async(value)
+        finally:
+            self._open = False
+        return value
+
+    @property
+    def told(self) -> bool:
+        """Whether the function has been told to stop."""
+        return self._told
+
+    @contextmanager
+    def uninterrupted(self) -> Iterator[None]:
+        self._shields += 1
+        try:
+            yield
+        finally:
+            self._shields -= 1
+            if self._owed and not self._shields:
+                self._owed = False
+                raise JobCancelled
+
+    # ---- in any thread
+
+    @property
+    def cancelled(self) -> bool:
+        return self._wanted
+
+    def wait_cancelled(self, seconds: float | None) -> bool:
+        poll = select.poll()
+        poll.register(self._flag, select.POLLIN)
+        poll.poll(None if seconds is None else max(0.0, seconds) * 1000)
+        return self._wanted
+
+    def cancel(self) -> None:
+        """Tell the function to stop; of no effect where none runs."""
+        self._wanted = True
+        os.eventfd_write(self._flag, 1)
+        loop = self._loop
+        if loop is not None and self._told_by(loop):
+            return
+        signal.pthread_kill(self._main, SIGNAL)
+
+    # ---- helpers
+
+    def _run_async(self, awaitable: Any) -> Any:
+        async def main() -> Any:
+            self._task = asyncio.current_task()
+            self._loop = asyncio.get_running_loop()
+            if self._wanted:
+                self._tell_task()
+            return await awaitable
+
+        try:
+            with asyncio.Runner() as runner:
+                return runner.run(main())
+        finally:
+            self._loop = None
+
+    def _told_by(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Return whether the loop passed the cancel on in good time; one that is blocked does not."""
+        with suppress(RuntimeError):  # it was closed just now
+            loop.call_soon_threadsafe(self._tell_task)
+            return self._heard_by_loop.wait(_LOOP_PATIENCE_SECONDS)
+        return False
+
+    def _tell_task(self) -> None:
+        if self._note_told() and self._task is not None:
+            self._task.cancel()
+        self._heard_by_loop.set()
+
+    def _tell(self) -> None:
+        if not self._note_told():
+            return
+        if self._shields:
+            self._owed = True
+        else:
+            raise JobCancelled
+
+    def _note_told(self) -> bool:
+        """Return whether this is the first time. What has been told is spared by SIGTERM, to clean up."""
+        if self._told:
+            return False
+        self._told = True
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, _ignore)
+        return True
+
+    def _on_signal(self, signum: int, frame: FrameType | None) -> None:
+        if self._open and self._wanted:
+            self._tell()
+
+
+def _ignore(signum: int, frame: FrameType | None) -> None:
+    """Unlike SIG_IGN, a handler is not passed on to the programs that the job starts."""

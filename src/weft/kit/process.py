@@ -1,0 +1,287 @@
+"""The process in which jobs run, one at a time: `python -m weft.kit.process MODULE:ATTR...`.
+
+The server starts it (`runners/processes.py`) and speaks with it over a socket that it inherits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import faulthandler
+import logging
+import os
+import queue
+import resource
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
+from typing import NamedTuple
+
+import msgspec
+
+from weft.engine.jobs import JobError, Progress
+from weft.kit.context import LOG, JobContext
+from weft.kit.errors import JobCancelled, WorkloadNotLoaded
+from weft.kit.interruption import Interruption
+from weft.kit.outcomes import BadResult, describe_failure, encode_result
+from weft.kit.telling import Teller
+from weft.kit.workload import JobFunction, JobName, load_workload
+from weft.runners import proctree
+from weft.runners.frames import (
+    CHANNEL,
+    AnyFrame,
+    Begin,
+    Broken,
+    Cancel,
+    Ended,
+    Ready,
+    Unpacker,
+    pack,
+)
+
+NICENESS = 10
+NOT_LOADED_EXIT = 78
+BROKEN_RULE_EXIT = 70
+_ALL_CHILDREN = 0x40000000  # __WALL: also children that do not tell of their end by SIGCHLD
+
+
+class Link:
+    """The child's end of the channel."""
+
+    def __init__(self, fd: int) -> None:
+        self._socket = socket.socket(fileno=fd)
+        self._socket.set_inheritable(False)
+        self._sending = threading.Lock()
+        # What the job forks must not keep the channel, nor speak in it.
+        os.register_at_fork(after_in_child=self._socket.close)
+
+    def send(self, frame: AnyFrame) -> None:
+        """Send *frame*; where the server is gone nobody listens, and the listener ends this process."""
+        with self._sending, suppress(OSError):
+            self._socket.sendall(pack(frame))
+
+    def receive(self) -> bytes:
+        """Return some bytes, none at the end."""
+        try:
+            return self._socket.recv(256 * 1024)
+        except OSError:
+            return b""
+
+
+class Task(NamedTuple):
+    begin: Begin
+    interruption: Interruption
+
+
+class Listener:
+    """Hears the server in a thread, so that a cancel is heard while a function works."""
+
+    def __init__(self, link: Link) -> None:
+        self.tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
+        self.busy = False
+        self._link = link
+        self._flag = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._last: Task | None = None
+        threading.Thread(target=self._listen, name="weft listener", daemon=True).start()
+
+    def _listen(self) -> None:
+        unpacker = Unpacker()
+        while data := self._link.receive():
+            for frame in unpacker.feed(data):
+                if isinstance(frame, Begin):
+                    self._begin(frame)
+                elif isinstance(frame, Cancel):
+                    self._cancel(frame)
+        _end_all()
+
+    def _begin(self, begin: Begin) -> None:
+        if self.busy:
+            os._exit(BROKEN_RULE_EXIT)  # two jobs in one process must never be
+        self.busy = True
+        self._last = Task(begin, Interruption(self._flag))
+        self.tasks.put(self._last)
+
+    def _cancel(self, cancel: Cancel) -> None:
+        if self._last is not None and self._last.begin.turn == cancel.turn:
+            self._last.interruption.cancel()
+
+
+class Supervised:
+    """What stands behind the context of one job."""
+
+    def __init__(self, interruption: Interruption, teller: Teller) -> None:
+        self._interruption = interruption
+        self._teller = teller
+
+    @property
+    def cancelled(self) -> bool:
+        return self._interruption.cancelled
+
+    def wait_cancelled(self, seconds: float | None) -> bool:
+        return self._interruption.wait_cancelled(seconds)
+
+    def uninterrupted(self) -> AbstractContextManager[None]:
+        return self._interruption.uninterrupted()
+
+    def progress(self, done: float, total: float, text: str) -> None:
+        self._teller.progress(Progress(done, total, text))
+
+
+class Surroundings:
+    """What a job may change and the next one must find as it was."""
+
+    def __init__(self) -> None:
+        self._directory = os.getcwd()  # noqa: PTH109 - it is only given back, as it came
+        self._environment = dict(os.environ)
+        self._threads = set(threading.enumerate())
+
+    def restore(self) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        with suppress(OSError):  # it is gone, for everybody
+            os.chdir(self._directory)
+        if os.environ != self._environment:
+            os.environ.clear()
+            os.environ.update(self._environment)
+        LOG.disabled = False
+
+    @property
+    def are_dirty(self) -> bool:
+        """Whether the job left a thread or a process behind. Orphans below us are our children."""
+        return bool(set(threading.enumerate()) - self._threads) or _has_children()
+
+
+class Worker:
+    """Does jobs in the main thread until the process is ended."""
+
+    def __init__(self, link: Link, listener: Listener, jobs: dict[JobName, JobFunction]) -> None:
+        self._link = link
+        self._listener = listener
+        self._jobs = jobs
+        self._teller = Teller(link.send)
+        _log_to(self._teller)
+        self._surroundings = Surroundings()
+
+    def work(self) -> None:
+        self._link.send(Ready())
+        while True:
+            task = self._listener.tasks.get()
+            ended = self._do(task)
+            self._teller.send_all()
+            self._listener.busy = False
+            self._link.send(ended)
+            del task, ended
+
+    def _do(self, task: Task) -> Ended:
+        self._surroundings.restore()
+        self._teller.begin(task.begin.turn)
+        try:
+            ended = Ended(task.begin.turn, result=self._result(task))
+        except BadResult as bad:
+            ended = Ended(task.begin.turn, error=bad.error)
+        except BaseException as error:
+            ended = _ended_by(error, task)
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(Exception):  # a job may have closed or replaced it
+                stream.flush()
+        return msgspec.structs.replace(ended, dirty=True) if self._surroundings.are_dirty else ended
+
+    def _result(self, task: Task) -> bytes | None:
+        begin = task.begin
+        function = self._jobs[begin.item_type, begin.job_type]
+        context = JobContext(
+            job_id=begin.job_id,
+            job_type=begin.job_type,
+            attempt=begin.attempt,
+            labels=begin.labels,
+            supervision=Supervised(task.interruption, self._teller),
+        )
+        payload = msgspec.json.decode(begin.payload) if begin.payload else None
+        task.interruption.listen()
+        value = contextvars.copy_context().run(
+            task.interruption.call, function, context, {} if payload is None else payload
+        )
+        return encode_result(value)
+
+
+def main(specs: Sequence[str]) -> int:
+    """Do jobs of the workloads *specs* until the server ends this process."""
+    _settle()
+    link = Link(int(os.environ.pop(CHANNEL)))
+    listener = Listener(link)
+    try:
+        jobs = _load(specs)
+    except BaseException as error:
+        link.send(Broken(_not_loaded(error)))
+        return NOT_LOADED_EXIT
+    Worker(link, listener, jobs).work()
+    return 0
+
+
+def _settle() -> None:
+    os.nice(NICENESS)
+    proctree.become_subreaper()
+    # A core dump would hold the payload of a job.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    faulthandler.enable()
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(line_buffering=True, errors="backslashreplace")
+
+
+def _load(specs: Sequence[str]) -> dict[JobName, JobFunction]:
+    jobs: dict[JobName, JobFunction] = {}
+    for spec in specs:
+        jobs.update(load_workload(spec).jobs)
+    return jobs
+
+
+def _not_loaded(error: BaseException) -> JobError:
+    found = describe_failure(error.__cause__ or error)
+    why = str(error) if isinstance(error, WorkloadNotLoaded) else found.message
+    return JobError("WorkloadNotLoaded", why, "User", is_permanent=False, details=found.details)
+
+
+def _ended_by(error: BaseException, task: Task) -> Ended:
+    if task.interruption.told:
+        return Ended(task.begin.turn, cancelled=True)
+    if isinstance(error, JobCancelled | asyncio.CancelledError):
+        why = f"The function raised {type(error).__name__}, but nobody had cancelled the job."
+        return Ended(task.begin.turn, error=JobError(type(error).__name__, why, "User"))
+    return Ended(task.begin.turn, error=describe_failure(error))
+
+
+def _log_to(teller: Teller) -> None:
+    root = logging.getLogger()
+    root.setLevel(logging.INFO)
+    root.addHandler(teller)
+    LOG.setLevel(logging.DEBUG)
+    LOG.addHandler(teller)
+    LOG.propagate = False
+
+
+def _has_children() -> bool:
+    """Return whether a child of this process lives; those that have ended are taken off the list."""
+    while True:
+        try:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT | _ALL_CHILDREN)
+        except ChildProcessError:
+            return False
+        if ended is None:
+            return True
+        with suppress(ChildProcessError):  # a thread of the job took it just now
+            os.waitpid(ended.si_pid, os.WNOHANG | _ALL_CHILDREN)
+
+
+def _end_all() -> None:
+    """The server is gone: end everything below this process, and it."""
+    me = os.getpid()
+    proctree.end(lambda table: proctree.below([me], table))
+    os.kill(me, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

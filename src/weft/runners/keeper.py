@@ -1,0 +1,75 @@
+"""The keeper, as the server sees it: a tiny process that ends all jobs' processes when the server is killed.
+
+A job's process ends itself and all below it when its server is gone, unless it is stuck in C code; the
+keeper (proctree.py), which runs nothing of users, then does it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+
+from weft.runners import proctree
+
+_PAUSE_SECONDS = 1.0
+
+
+class Keeper:
+    """Constructing it starts the process, for all whose mark begins with *prefix*.
+
+    One that is killed is replaced.
+    """
+
+    def __init__(self, prefix: str, environment: Mapping[str, str]) -> None:
+        self._prefix = prefix
+        self._environment = dict(environment)
+        self._closing = False
+        self._loop = asyncio.get_running_loop()
+        self._start()
+
+    async def close(self) -> None:
+        """Dismiss it. Call it when no job's process is left."""
+        self._closing = True
+        self._unwatch()
+        await asyncio.to_thread(self._dismiss)
+
+    def _start(self) -> None:
+        if self._closing:
+            return
+        self._process = subprocess.Popen(
+            proctree.keeper_command(),
+            env=self._environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            bufsize=0,
+        )
+        self._pidfd = os.pidfd_open(self._process.pid)
+        self._loop.add_reader(self._pidfd, self._replace)
+        self._tell(f"{self._prefix}\n".encode())
+
+    def _replace(self) -> None:
+        self._unwatch()
+        self._dismiss()
+        self._loop.call_later(_PAUSE_SECONDS, self._start)
+
+    def _unwatch(self) -> None:
+        if self._pidfd >= 0:
+            self._loop.remove_reader(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = -1
+
+    def _dismiss(self) -> None:
+        self._tell(proctree.QUIT)
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait()
+
+    def _tell(self, words: bytes) -> None:
+        if self._process.stdin is not None and not self._process.stdin.closed:
+            with suppress(BrokenPipeError):  # somebody killed it
+                self._process.stdin.write(words)

@@ -1,0 +1,288 @@
+"""Runs Python functions as jobs, each in a process of its own, out of a warm pool; and really stops them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from weft.engine.jobs import Completed, Failed, JobError, Outcome, Stopped
+from weft.engine.ports import Run
+from weft.runners import proctree
+from weft.runners.frames import Ended
+from weft.runners.job_process import JobProcess, Turn, memory_tag
+from weft.runners.keeper import Keeper
+from weft.runners.reporting import Reporter
+from weft.settings import RunnerSettings
+
+BOOT_SECONDS = 120.0
+BACKOFF_FIRST_SECONDS = 0.5
+BACKOFF_MOST_SECONDS = 30.0
+
+# What a job's process may know of the server's environment. Everything else, secrets first, stays out.
+# fmt: off
+ALLOWED = frozenset(
+    {
+        "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TZDIR", "TMPDIR",
+        "TEMP", "TMP", "PYTHONPATH", "PYTHONHOME", "PYTHONUTF8", "PYTHONHASHSEED", "PYTHONDONTWRITEBYTECODE",
+        "VIRTUAL_ENV", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
+        "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES",
+    }
+)
+# fmt: on
+
+log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+class ProcessRunner:
+    """A pool of processes started by *command*; *marker* names the store whose jobs they do.
+
+    `start` it before `run`, and `close` it at the end. Not more than one runner may use a marker at a time.
+    """
+
+    def __init__(
+        self,
+        settings: RunnerSettings,
+        *,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        marker: str,
+    ) -> None:
+        self._settings = settings
+        self._command = tuple(command)
+        self._environment = job_environment(environment)
+        self._store_mark = f"{marker}/"
+        self._mark = f"{marker}/{uuid4().hex}/"
+        self._idle: list[JobProcess] = []
+        self._waiting: deque[asyncio.Future[JobProcess | JobError]] = deque()
+        self._hopeful = 0
+        self._boot_error: JobError | None = None
+        self._keeper: Keeper | None = None
+        self._tag = memory_tag()
+        self._tenders: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """End what a server before us left running; return when it is gone, while the pool begins to fill."""
+        proctree.become_subreaper()
+        await asyncio.to_thread(_sweep, self._store_mark)
+        self._keeper = Keeper(self._mark, self._environment)
+        self._hopeful = self._settings.processes
+        self._tenders = [
+            asyncio.create_task(self._tend(), name=f"job process {number}")
+            for number in range(self._settings.processes)
+        ]
+
+    async def close(self) -> None:
+        """End all processes, and return when they are gone."""
+        for tender in self._tenders:
+            tender.cancel()
+        if self._tenders:
+            await asyncio.wait(self._tenders)
+        self._tenders.clear()
+        if self._keeper is not None:
+            await self._keeper.close()
+
+    async def run(self, run: Run) -> Outcome:
+        """Do the job. Whatever the outcome, nothing of it runs any more when this returns or raises."""
+        process = await self._take(run)
+        if isinstance(process, JobError):
+            return Failed(process)
+        if process is None:
+            return Stopped()
+        if run.cancel_requested.is_set():
+            self._offer(process)
+            return Stopped()
+        try:
+            return await self._do(run, process)
+        finally:
+            self._offer(process)
+
+    # ---- one job
+
+    async def _do(self, run: Run, process: JobProcess) -> Outcome:
+        reporter = Reporter(run)
+        turn = process.begin(run.job, reporter)
+        try:
+            ended = await self._see_to_end(run, process, turn)
+            if not process.is_free:
+                await _surely(process.end())
+            await reporter.finish()
+        except BaseException:
+            await _surely(process.end())
+            await reporter.abandon()
+            raise
+        return _outcome(ended, process, cancelled=run.cancel_requested.is_set())
+
+    async def _see_to_end(self, run: Run, process: JobProcess, turn: Turn) -> Ended | None:
+        """Return how the function ended, None where it was stopped or its process died.
+
+        Raises what telling of it raised, e.g. LeaseLost.
+        """
+        cancelled = asyncio.create_task(run.cancel_requested.wait(), name="cancel of a job")
+        lost = turn.reporter.lost
+        news: set[asyncio.Future[Any]] = {turn.ended, cancelled, lost}
+        try:
+            await asyncio.wait(news, return_when=asyncio.FIRST_COMPLETED)
+            if turn.ended.done():
+                return turn.ended.result()
+            if lost.done():
+                lost.result()
+        finally:
+            cancelled.cancel()
+        return await self._cancel(process, turn)
+
+    async def _cancel(self, process: JobProcess, turn: Turn) -> Ended | None:
+        """Tell the function, then ask its process, and give it what is left of the grace."""
+        gentle = self._settings.sigterm_after.total_seconds()
+        grace = self._settings.cancel_grace.total_seconds()
+        process.cancel(turn)
+        await asyncio.wait({turn.ended}, timeout=min(gentle, grace))
+        if not turn.ended.done() and grace > gentle:
+            await process.terminate()
+            await asyncio.wait({turn.ended}, timeout=grace - gentle)
+        return turn.ended.result() if turn.ended.done() else None
+
+    # ---- the pool
+
+    async def _take(self, run: Run) -> JobProcess | JobError | None:
+        """Return a free process, or why there is none, or None where the job is cancelled before."""
+        while self._idle:
+            process = self._idle.pop()
+            if process.is_free:
+                return process
+        if self._is_hopeless:
+            return self._boot_error
+        waiter: asyncio.Future[JobProcess | JobError] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        cancelled = asyncio.create_task(run.cancel_requested.wait(), name="cancel of a waiting job")
+        news: set[asyncio.Future[Any]] = {waiter, cancelled}
+        try:
+            await asyncio.wait(news, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            self._take_back(waiter)
+            raise
+        finally:
+            cancelled.cancel()
+        if waiter.done():
+            return waiter.result()
+        self._take_back(waiter)
+        return None
+
+    def _take_back(self, waiter: asyncio.Future[JobProcess | JobError]) -> None:
+        if not waiter.done():
+            waiter.cancel()
+        elif isinstance(given := waiter.result(), JobProcess):
+            self._offer(given)
+
+    def _offer(self, process: JobProcess) -> None:
+        """Give a free process to whoever waits longest; one that is not free is left to its tender."""
+        while process.is_free and self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(process)
+                return
+        if process.is_free:
+            self._idle.append(process)
+
+    @property
+    def _is_hopeless(self) -> bool:
+        """Whether no process works and the last ones could not be started."""
+        return self._boot_error is not None and not self._hopeful
+
+    def _despair(self) -> None:
+        """Let no job wait for processes that cannot be started."""
+        while self._is_hopeless and self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done() and self._boot_error is not None:
+                waiter.set_result(self._boot_error)
+
+    async def _tend(self) -> None:
+        """Keep one process alive: start it, and when it has ended, start the next."""
+        failures = 0
+        while True:
+            if await self._live():
+                failures = 0
+                continue
+            self._hopeful -= 1
+            self._despair()
+            await asyncio.sleep(min(BACKOFF_FIRST_SECONDS * 2**failures, BACKOFF_MOST_SECONDS))
+            failures += 1
+            self._hopeful += 1
+
+    async def _live(self) -> bool:
+        """See one process from its start to its end; return whether it was good for any job."""
+        try:
+            process = JobProcess(
+                self._command, self._environment, mark=f"{self._mark}{uuid4().hex}", tag=self._tag
+            )
+        except OSError as error:
+            self._boot_failed(
+                JobError("WorkloadNotLoaded", f"No process can be started: {error}", "System", False)
+            )
+            return False
+        try:
+            return await self._live_as(process)
+        finally:
+            with suppress(ValueError):  # it was not idle
+                self._idle.remove(process)
+            await _surely(process.end())
+
+    async def _live_as(self, process: JobProcess) -> bool:
+        error = await _boot(process)
+        if error is not None:
+            self._boot_failed(error)
+            return False
+        self._boot_error = None
+        self._offer(process)
+        await process.gone.wait()
+        return process.has_worked
+
+    def _boot_failed(self, error: JobError) -> None:
+        log.error("job process not ready", extra={"reason": error.message})
+        self._boot_error = error
+
+
+def job_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what of *environment* a job's process may have: the names of ALLOWED, and `LC_*`."""
+    return {name: value for name, value in environment.items() if name in ALLOWED or name.startswith("LC_")}
+
+
+async def _boot(process: JobProcess) -> JobError | None:
+    try:
+        return await asyncio.wait_for(asyncio.shield(process.booted), BOOT_SECONDS)
+    except TimeoutError:
+        why = f"The process for jobs was not ready after {BOOT_SECONDS:.0f} s of loading the workloads."
+        return JobError("WorkloadNotLoaded", why, "User", False)
+
+
+def _outcome(ended: Ended | None, process: JobProcess, *, cancelled: bool) -> Outcome:
+    if ended is not None and ended.error is None and not ended.cancelled:
+        return Completed(result=ended.result)
+    if cancelled:
+        return Stopped()
+    if ended is None or ended.error is None:
+        return Failed(process.explain())
+    return Failed(ended.error)
+
+
+def _sweep(prefix: str) -> None:
+    proctree.end(lambda table: proctree.below(proctree.marked(prefix, table), table))
+
+
+async def _surely(work: Coroutine[Any, Any, _T]) -> _T:
+    """Return what *work* returns, and not before it is done, even where the waiting task is cancelled."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as again:
+            cancelled = again
+    if cancelled is not None:
+        raise cancelled
+    return task.result()
