@@ -143,9 +143,10 @@ class Engine:
             self.events.emit(event, job)
         return jobs
 
-    async def adopt(self, queue: str, *, worker: str, limit: int, lease: timedelta) -> Sequence[Job]:
-        """Give jobs that another worker left behind, and that go on elsewhere, to *worker*."""
-        now = self.clock.now()
+    async def adopt(
+        self, queue: str, *, worker: str, limit: int, lease: timedelta, as_of: datetime
+    ) -> Sequence[Job]:
+        """Give jobs that another worker left behind by *as_of*, and that go on elsewhere, to *worker*."""
         adopted: list[Job] = []
         for state in sources(Event.ADOPT):
             claim = Claim(
@@ -153,8 +154,8 @@ class Engine:
                 source=state,
                 target=next_state(state, Event.ADOPT),
                 worker=worker,
-                now=now,
-                lease_until=now + lease,
+                now=as_of,
+                lease_until=self.clock.now() + lease,
                 limit=limit - len(adopted),
                 starts=False,
             )
@@ -240,9 +241,9 @@ class Engine:
 
     # ---- for the loops that keep the store in order
 
-    async def rescue(self, *, limit: int = 100) -> int:
-        """Give up jobs whose lease has run out; return how many were."""
-        lost = await self.store.lost(self.clock.now(), limit)
+    async def rescue(self, *, as_of: datetime | None = None, limit: int = 100) -> int:
+        """Give up jobs whose lease had run out by *as_of*, else by now; return how many were."""
+        lost = await self.store.lost(as_of or self.clock.now(), limit)
         rescued = [await self.give_up(job) for job in lost]
         return sum(job is not None for job in rescued)
 

@@ -182,10 +182,11 @@ class Worker:
         if not self._habits.adopts or now < self._adopts_next:
             return ()
         self._adopts_next = now + self._habits.look_again.total_seconds()
+        as_of = self._engine.clock.now()
         if self._held and now - self._extended_at > self._habits.lease.total_seconds() / 2:
             await self.extend()  # after the process stood still, or we would adopt from ourselves
         return await self._engine.adopt(
-            self._habits.queue, worker=self.name, limit=limit, lease=self._habits.lease
+            self._habits.queue, worker=self.name, limit=limit, lease=self._habits.lease, as_of=as_of
         )
 
     async def _claim(self, limit: int) -> Sequence[Job]:
