@@ -15,6 +15,7 @@ from weft.engine.lifecycle import State
 NAMES_STATES = {
     "engine/lifecycle.py": "the table itself",
     "engine/engine.py": "applies the table",
+    "runners/remote_workload.py": "a 404 means one thing before the work elsewhere has begun, another after",
     "faces/core/mapping.py": "Core's words for our states",
     "faces/workload/mapping.py": "the Workload contract's words for our states",
 }
@@ -22,7 +23,9 @@ NAMES_STATES = {
 # Who may read the environment, beside settings.py.
 READS_ENVIRONMENT = {
     "settings.py": "the one reader of settings",
-    "runners/processes.py": "hands an allow-listed environment to job processes, and finds marks in /proc",
+    "app.py": "hands the environment to the process runner, which lets little of it through",
+    "engine/crash.py": "where a test kills the server; reads nothing else",
+    "kit/process.py": "a job process takes its channel from it, and gives each job a fresh copy",
 }
 
 SQL = re.compile(
