@@ -32,11 +32,13 @@ from weft.engine.lifecycle import Event
 from weft.engine.maintenance import Maintenance, Retention
 from weft.engine.worker import Habits, Worker
 from weft.faces import public
+from weft.faces.core import doors as core_doors
 from weft.faces.core import extra
 from weft.faces.core import routes as core_routes
 from weft.faces.core.face import CoreFace
 from weft.faces.doors import Doors
 from weft.faces.server import serve
+from weft.faces.workload import doors as workload_doors
 from weft.faces.workload import routes as workload_routes
 from weft.faces.workload.routes import WorkloadHost
 from weft.hosted import HostedHints, HostedWorkloads, LocalCredentials, hosted_key
@@ -230,7 +232,12 @@ class Server:
                 *public.routes(self._readiness, self._issuer.discovery, self._issuer.jwks),
             ]
         )
-        return Doors(faces, settings)
+        return Doors(
+            faces,
+            default=core_doors.envelope,
+            envelopes={"/workload": workload_doors.envelope},
+            requests_at_once=settings.limits.requests_at_once,
+        )
 
     async def _readiness(self) -> Mapping[str, bool]:
         return {"store": await self._store_answers(), "serving": self._ready}
