@@ -95,3 +95,16 @@ def data_directory(given: Path | None = None, environ: Mapping[str, str] = os.en
         return given.absolute()
     named = environ.get("WEFT_DATA")
     return Path(named).absolute() if named else Path.home() / ".local" / "share" / "weft"
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Where the commands are pointed to in place of the local server; None: not said."""
+
+    url: str | None
+    token: str | None
+
+
+def elsewhere(environ: Mapping[str, str] = os.environ) -> Elsewhere:
+    """Return what `WEFT_URL` and `WEFT_TOKEN` say; an empty variable says nothing."""
+    return Elsewhere(url=environ.get("WEFT_URL") or None, token=environ.get("WEFT_TOKEN") or None)

@@ -1,0 +1,22 @@
+"""All commands by name; what a command needs is imported when it is called."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from cyclopts import App, Parameter
+
+app = App(
+    name="weft",
+    help="A self-hosted job service: Microsoft Fabric's job scheduler over one durable engine.",
+    version=lambda: f"weft {version('weft')}",
+    default_parameter=Parameter(negative=()),
+    suppress_keyboard_interrupt=False,
+)
+app.command("weft.cli.up:up", name="up", help="Serve until SIGTERM.")
+app.command("weft.cli.demo:demo", name="demo", help="Run a forecast of real data, and cancel a long one.")
+app.command("weft.cli.token:token", name="token", help="Print a token.")
+app.command("weft.cli.workspace:app", name="workspace", help="Create and list workspaces.")
+app.command("weft.cli.item:app", name="item", help="Create and list the items of a workspace.")
+app.command("weft.cli.job:app", name="job", help="Run jobs, look at them, wait for them, cancel them.")
+app.command("weft.cli.doctor:doctor", name="doctor", help="Check what a server needs.")

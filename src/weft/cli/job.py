@@ -1,0 +1,274 @@
+"""`weft job`: run jobs, look at them, wait for them, cancel them."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from cyclopts import Parameter
+from msgspec import UNSET
+
+from weft.cli.connect import connect
+from weft.cli.errors import ENDS, Exit, Misused
+from weft.cli.names import Place, find_item
+from weft.cli.options import AsJson, Data, ItemNamed, JobNamed, Timeout, WorkspaceNamed, group
+from weft.cli.output import pretty, print_json, print_json_line, print_pairs, print_table, printable, tell
+from weft.cli.payload import read_payload
+from weft.cli.watching import amount, watching
+from weft.client import Accepted, JobDetails, LogLine, WaitTimedOut, WeftClient
+from weft.contracts.core import ItemJobInstance
+
+LINES_POLL_SECONDS = 0.5
+
+app = group("job", "Run jobs, look at them, wait for them, cancel them.")
+
+
+@app.command
+def run(  # noqa: PLR0913 - each is an option of the command
+    workspace: WorkspaceNamed,
+    item: ItemNamed,
+    jobtype: Annotated[str, Parameter(help="Job type, such as calculateForecast.")],
+    /,
+    *,
+    payload: Annotated[
+        str | None, Parameter(name="--payload", help="A JSON object, or @FILE that holds one.")
+    ] = None,
+    wait: Annotated[bool, Parameter(name="--wait", help="Wait for the end, and exit with it.")] = False,
+    timeout: Timeout = None,
+    as_json: AsJson = False,
+    data: Data = None,
+) -> int:
+    """Run a job and print its id; with --wait, how it ended.
+
+    Exit codes with --wait: 0 Completed, 3 Failed, 4 Cancelled, 5 Deduped, 6 time-out.
+    """
+    if timeout is not None and not wait:
+        raise Misused("--timeout needs --wait")
+    _check_timeout(timeout)
+    execution_data = UNSET if payload is None else read_payload(payload)
+
+    async def call() -> int:
+        async with connect(data) as client:
+            place = await find_item(client, workspace, item)
+            accepted = await client.run(*place, jobtype, execution_data=execution_data)
+            if wait:
+                return await _wait(client, place, accepted.id, timeout=timeout, as_json=as_json)
+            _print_accepted(accepted, as_json=as_json)
+            return Exit.OK
+
+    return asyncio.run(call())
+
+
+@app.command(name="list")
+def list_all(
+    workspace: WorkspaceNamed,
+    item: ItemNamed,
+    /,
+    *,
+    limit: Annotated[int | None, Parameter(name="--limit", help="Only the newest so many.")] = None,
+    as_json: AsJson = False,
+    data: Data = None,
+) -> None:
+    """List the jobs of an item, newest first."""
+    if limit is not None and limit < 1:
+        raise Misused(f"--limit must be at least 1, not {limit}")
+
+    async def call() -> list[ItemJobInstance]:
+        async with connect(data) as client:
+            place = await find_item(client, workspace, item)
+            return [job async for job in _first(client.jobs(*place), limit)]
+
+    found = asyncio.run(call())
+    if as_json:
+        print_json(found)
+    else:
+        print_table(("ID", "JOB TYPE", "STATUS", "STARTED", "ENDED"), map(_row, found))
+
+
+@app.command
+def show(
+    workspace: WorkspaceNamed,
+    item: ItemNamed,
+    job: JobNamed,
+    /,
+    *,
+    as_json: AsJson = False,
+    data: Data = None,
+) -> None:
+    """Show a job: its status, progress, result and error."""
+
+    async def call() -> JobDetails:
+        async with connect(data) as client:
+            return await client.details(*await find_item(client, workspace, item), job)
+
+    _print_details(asyncio.run(call()), as_json=as_json)
+
+
+@app.command
+def wait(
+    workspace: WorkspaceNamed,
+    item: ItemNamed,
+    job: JobNamed,
+    /,
+    *,
+    timeout: Timeout = None,
+    as_json: AsJson = False,
+    data: Data = None,
+) -> int:
+    """Wait for a job to end, and exit with what its end was (see run)."""
+    _check_timeout(timeout)
+
+    async def call() -> int:
+        async with connect(data) as client:
+            place = await find_item(client, workspace, item)
+            return await _wait(client, place, job, timeout=timeout, as_json=as_json)
+
+    return asyncio.run(call())
+
+
+@app.command
+def cancel(
+    workspace: WorkspaceNamed,
+    item: ItemNamed,
+    job: JobNamed,
+    /,
+    *,
+    as_json: AsJson = False,
+    data: Data = None,
+) -> None:
+    """Ask for a job to be cancelled; it is Cancelled when its work has stopped."""
+
+    async def call() -> JobDetails:
+        async with connect(data) as client:
+            place = await find_item(client, workspace, item)
+            await client.cancel(*place, job)
+            return await client.details(*place, job)
+
+    details = asyncio.run(call())
+    if as_json:
+        print_json(details)
+    else:
+        print(f"cancel requested, status {details.status}")
+
+
+@app.command
+def logs(
+    workspace: WorkspaceNamed,
+    item: ItemNamed,
+    job: JobNamed,
+    /,
+    *,
+    follow: Annotated[bool, Parameter(name=("--follow", "-f"), help="Go on until the job's end.")] = False,
+    as_json: AsJson = False,
+    data: Data = None,
+) -> None:
+    """Print what a job has logged; with --json a line of JSON for each line."""
+
+    async def call() -> None:
+        async with connect(data) as client:
+            place = await find_item(client, workspace, item)
+            async for line in _lines(client, place, job, follow=follow):
+                _print_line(line, as_json=as_json)
+
+    asyncio.run(call())
+
+
+# ---- waiting
+
+
+async def _wait(client: WeftClient, place: Place, job: str, *, timeout: float | None, as_json: bool) -> Exit:
+    """Show progress until the job has ended, print its end, and return the exit code that says it."""
+    try:
+        with watching(job) as told:
+            details = await client.wait(*place, job, timeout_seconds=timeout, told=told)
+    except WaitTimedOut as over:
+        tell(f"weft: {over}; it goes on")
+        if as_json:
+            print_json(await client.details(*place, job))
+        return Exit.TIMED_OUT
+    except asyncio.CancelledError:
+        tell(f"weft: job {job} goes on; stop it with: weft job cancel {place.workspace} {place.item} {job}")
+        raise
+    _print_details(details, as_json=as_json)
+    return ENDS[details.status]
+
+
+async def _lines(client: WeftClient, place: Place, job: str, *, follow: bool) -> AsyncIterator[LogLine]:
+    after = 0
+    while True:
+        # Asked before the lines: what an ended job has logged is all there when the lines are read.
+        over = not follow or (await client.details(*place, job)).has_ended
+        page = await client.logs(*place, job, after=after)
+        for line in page.value:
+            yield line
+        after = page.next
+        if not page.value:
+            if over:
+                return
+            await asyncio.sleep(LINES_POLL_SECONDS)
+
+
+async def _first(jobs: AsyncIterator[ItemJobInstance], limit: int | None) -> AsyncIterator[ItemJobInstance]:
+    left = math.inf if limit is None else limit
+    async for job in jobs:
+        yield job
+        left -= 1
+        if left <= 0:
+            return
+
+
+def _check_timeout(seconds: float | None) -> None:
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise Misused(f"--timeout must be a number of seconds above 0, not {seconds:g}")
+
+
+# ---- printing
+
+
+def _print_accepted(accepted: Accepted, *, as_json: bool) -> None:
+    if as_json:
+        print_json(accepted)
+    else:
+        print(accepted.id)
+
+
+def _row(job: ItemJobInstance) -> tuple[str, ...]:
+    return (job.id, job.job_type, job.status, job.start_time_utc or "", job.end_time_utc or "")
+
+
+def _print_details(details: JobDetails, *, as_json: bool) -> None:
+    if as_json:
+        print_json(details)
+        return
+    print_pairs(
+        [
+            ("id", details.id),
+            ("job type", details.job_type),
+            ("status", details.status),
+            ("started", details.start_time_utc),
+            ("ended", details.end_time_utc),
+            ("cancel requested", details.cancel_requested_utc),
+            ("attempt", str(details.attempt or "")),
+            ("progress", amount(details.progress)),
+            ("error", _why(details)),
+        ]
+    )
+    if details.result is not None:
+        print(f"result\n{pretty(details.result)}")
+
+
+def _why(details: JobDetails) -> str | None:
+    if details.error is not None:
+        return f"{details.error.error_code}: {details.error.message}"
+    if details.failure_reason is not None:
+        return f"{details.failure_reason.error_code}: {details.failure_reason.message}"
+    return None
+
+
+def _print_line(line: LogLine, *, as_json: bool) -> None:
+    if as_json:
+        print_json_line(line)
+    else:
+        print(f"{line.at} {line.level:<7} {printable(line.text)}", flush=True)

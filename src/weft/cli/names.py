@@ -1,0 +1,52 @@
+"""Workspaces and items by the name or the id that a person gave."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from typing import NamedTuple, Protocol, TypeVar
+
+from weft.cli.errors import CommandFailed
+from weft.client import WeftClient
+
+UUID_SHAPED = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+
+
+class Named(Protocol):
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def display_name(self) -> str: ...
+
+
+N = TypeVar("N", bound=Named)
+
+
+class Place(NamedTuple):
+    """The ids of an item and of its workspace."""
+
+    workspace: str
+    item: str
+
+
+async def find_workspace(client: WeftClient, given: str) -> str:
+    """Return the id of a workspace. Raises CommandFailed where none, or more than one, has the name."""
+    return await _find("workspace", given, client.workspaces())
+
+
+async def find_item(client: WeftClient, workspace: str, item: str) -> Place:
+    """Raises CommandFailed, as find_workspace does."""
+    found = await find_workspace(client, workspace)
+    return Place(found, await _find("item", item, client.items(found)))
+
+
+async def _find(what: str, given: str, known: AsyncIterator[N]) -> str:
+    if UUID_SHAPED.fullmatch(given):
+        return given.lower()
+    ids = [one.id async for one in known if one.display_name == given]
+    if not ids:
+        raise CommandFailed(f"no {what} is named {given!r}")
+    if len(ids) > 1:
+        raise CommandFailed(f"{len(ids)} {what}s are named {given!r}; give one of the ids {', '.join(ids)}")
+    return ids[0]

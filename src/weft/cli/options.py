@@ -1,0 +1,25 @@
+"""The options that many commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+Data = Annotated[
+    Path | None,
+    Parameter(name="--data", help="Where weft keeps its data [WEFT_DATA, else ~/.local/share/weft]."),
+]
+AsJson = Annotated[bool, Parameter(name="--json", help="Print JSON, and nothing else, on stdout.")]
+WorkspaceNamed = Annotated[str, Parameter(help="Name or id of the workspace.")]
+ItemNamed = Annotated[str, Parameter(help="Name or id of the item.")]
+JobNamed = Annotated[str, Parameter(help="Id of the job instance.")]
+Timeout = Annotated[
+    float | None, Parameter(name="--timeout", help="Give up waiting after so many seconds (exit code 6).")
+]
+
+
+def group(name: str, help: str) -> App:
+    """Return the application of a group of commands; no flag has a `--no-` twin."""
+    return App(name=name, help=help, version_flags=(), default_parameter=Parameter(negative=()))

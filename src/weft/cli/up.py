@@ -1,0 +1,90 @@
+"""`weft up`: checks what was asked for, and serves."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from weft.cli.errors import CommandFailed, Misused
+from weft.cli.options import Data
+from weft.cli.server import is_loopback
+from weft.settings import EXAMPLE_WORKLOAD, Profile, Settings, data_directory
+
+Workloads = Annotated[
+    list[str] | None,
+    Parameter(name="--workload", help="A workload to host, as MODULE:ATTR; repeatable [the example]."),
+]
+
+
+def up(
+    *,
+    data: Data = None,
+    host: str = "127.0.0.1",
+    port: int = 7431,
+    profile: Literal["local", "service"] = "local",
+    workload: Workloads = None,
+) -> int:
+    """Serve until SIGTERM, which drains; a second one stops at once.
+
+    Parameters
+    ----------
+    host
+        The loopback address to listen on.
+    port
+        The port to listen on; 0 picks a free one.
+    profile
+        local: quick polls and no limits; service: as the real services.
+    """
+    _check_platform(sys.platform)
+    settings = _settings(data_directory(data), host=host, port=port, profile=profile, workloads=workload)
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # a workload may lie in the current directory
+    return _serve(settings)
+
+
+def _settings(
+    data: Path, *, host: str, port: int, profile: Literal["local", "service"], workloads: list[str] | None
+) -> Settings:
+    """Raises Misused for a combination that is insecure or impossible."""
+    if not is_loopback(host):
+        raise Misused(
+            f"--host {host} is not a loopback address: the local issuer signs tokens for whoever can read "
+            "the data directory, and must not be trusted beyond this machine"
+        )
+    if not 0 <= port <= 65535:
+        raise Misused(f"--port must be from 0 to 65535, not {port}")
+    for name in workloads or ():
+        module, colon, attribute = name.partition(":")
+        if not (module and colon and attribute):
+            raise Misused(f"--workload must be MODULE:ATTR, not {name!r}")
+    return Settings(
+        data=data,
+        host=host,
+        port=port,
+        profile=Profile(profile),
+        workloads=tuple(workloads or [EXAMPLE_WORKLOAD]),
+    )
+
+
+def _serve(settings: Settings) -> int:
+    # The whole server: imported only by the one command that serves.
+    from weft.app import run  # noqa: PLC0415
+    from weft.auth.errors import DataRefused  # noqa: PLC0415
+    from weft.hosted import ItemTypeTaken  # noqa: PLC0415
+    from weft.kit.errors import WorkloadNotLoaded  # noqa: PLC0415
+    from weft.stores.errors import StoreError  # noqa: PLC0415
+
+    try:
+        return run(settings)
+    except (DataRefused, ItemTypeTaken, WorkloadNotLoaded) as refused:
+        raise Misused(str(refused)) from None
+    except (StoreError, OSError) as failed:
+        raise CommandFailed(f"cannot serve: {failed}") from None
+
+
+def _check_platform(platform: str) -> None:
+    if platform != "linux":
+        raise Misused(f"weft serves on Linux only, and this is {platform}")
