@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.transcripts.clients import InProcess
@@ -29,6 +28,7 @@ from weft.engine.jobs import Completed, Failed, Job, JobError, JobKey, Outcome, 
 from weft.engine.lifecycle import Event
 from weft.faces.core import extra, routes
 from weft.faces.core.face import CoreFace
+from weft.faces.routing import FaceMount
 from weft.settings import Limits, Pace
 from weft.stores.sqlite import SqliteStore
 
@@ -211,11 +211,11 @@ class Identity:
     home: Home
 
 
-def serve(directory: Path, identity: Identity, *, page_size: int = 100) -> Served:
+def serve(directory: Path, identity: Identity, *, page_size: int = 100, writes_waiting: int = 100) -> Served:
     clock = SettableClock()
     keys, home = identity.keys, identity.home
     path = directory / "weft.db"
-    store = SqliteStore.open(path, writes_waiting=100)
+    store = SqliteStore.open(path, writes_waiting=writes_waiting)
     engine = Engine(store, clock, Events())
     verifier = BearerVerifier(keys, CORE_AUDIENCES, clock)
     hosted: dict[str, JobKey] = {}
@@ -234,8 +234,6 @@ def serve(directory: Path, identity: Identity, *, page_size: int = 100) -> Serve
         hosted_key=lambda job: hosted.get(job.key.id),
         page_size=page_size,
     )
-    app = Starlette(
-        routes=[Mount("/v1", routes=routes.routes(core)), Mount("/weft/v1", routes=extra.routes(core))]
-    )
+    app = Starlette(routes=[FaceMount("/v1", routes.routes(core)), FaceMount("/weft/v1", extra.routes(core))])
     issuer = Issuer(keys, clock, home)
     return Served(path, store, engine, clock, issuer, home, verifier, app, hosted)
