@@ -10,11 +10,11 @@ import msgspec
 from weft.auth.errors import TokenRefused
 from weft.contracts.workload import ErrorDetails, ErrorSource
 from weft.engine.errors import JobConflict, JobNotFound, Overloaded, ScopeClosed, StoreUnavailable
+from weft.faces.doors import Problem
 from weft.faces.http import Refusal, Refused, shown
 from weft.faces.workload.answers import Answer, Header
 
 RETRY_AFTER_SECONDS = 1
-CLOSE: Header = (b"connection", b"close")
 
 
 class UnknownJobType(Exception):
@@ -53,7 +53,7 @@ class Row:
 
 
 SYSTEM, USER, EXTERNAL = ErrorSource.SYSTEM, ErrorSource.USER, ErrorSource.EXTERNAL
-TABLE: dict[type[Exception] | Refusal, Row] = {
+TABLE: dict[type[Exception] | Refusal | Problem, Row] = {
     TokenRefused: Row(
         401, "AuthError", EXTERNAL, False, "The SubjectAndApp token is missing or not accepted."
     ),
@@ -82,6 +82,15 @@ TABLE: dict[type[Exception] | Refusal, Row] = {
         False,
         "The store is not available, nothing was changed; try again later.",
     ),
+    Problem.BAD_REQUEST: Row(400, "BadRequest", USER, True),
+    Problem.BAD_PATH: Row(400, "InvalidParameter", USER, True),
+    Problem.FOREIGN_ORIGIN: Row(403, "Forbidden", USER, True),
+    Problem.UNKNOWN_PATH: Row(404, "PathNotFound", USER, True),
+    Problem.BAD_METHOD: Row(405, "MethodNotAllowed", USER, True),
+    Problem.WRONG_HOST: Row(421, "HostNotServed", USER, True),
+    Problem.OVERLOADED: Row(429, "TooManyRequests", SYSTEM, False),
+    Problem.HEAD_TOO_LARGE: Row(431, "RequestHeaderTooLarge", USER, True),
+    Problem.INTERNAL: Row(500, "InternalError", SYSTEM, False),
 }
 
 EXPECTED: tuple[type[Exception], ...] = (Refused, *(kind for kind in TABLE if isinstance(kind, type)))
@@ -93,14 +102,21 @@ def answer_to(error: Exception) -> Answer:
     """Return the answer to one of EXPECTED."""
     row = TABLE[error.kind if isinstance(error, Refused) else type(error)]
     parameters = _parameters(error)
-    envelope = ErrorDetails(
-        error_code=row.code,
-        message=row.says.format(*parameters) or str(error),
-        message_parameters=parameters or msgspec.UNSET,
-        source=row.source,
-        is_permanent=row.is_permanent,
+    message = row.says.format(*parameters) or str(error)
+    return Answer(row.status, error_response(row, message, parameters), _headers(error))
+
+
+def error_response(row: Row, message: str, parameters: Sequence[str]) -> bytes:
+    """Return the contract's ErrorResponse as JSON."""
+    return _encode(
+        ErrorDetails(
+            error_code=row.code,
+            message=message,
+            message_parameters=list(parameters) or msgspec.UNSET,
+            source=row.source,
+            is_permanent=row.is_permanent,
+        )
     )
-    return Answer(row.status, _encode(envelope), _headers(error))
 
 
 def _parameters(error: Exception) -> list[str]:
@@ -126,7 +142,5 @@ def _headers(error: Exception) -> tuple[Header, ...]:
             return ((b"retry-after", b"%d" % error.retry_after_seconds),)
         case StoreUnavailable():
             return ((b"retry-after", b"%d" % RETRY_AFTER_SECONDS),)
-        case Refused(kind=Refusal.BODY_TOO_LARGE | Refusal.BODY_TOO_SLOW):
-            return (CLOSE,)  # what is left of the body is not read
         case _:
             return ()
