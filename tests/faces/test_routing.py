@@ -48,3 +48,17 @@ async def test_what_only_resembles_a_path_is_another_path(path: str) -> None:
     answer = await CLIENT.send(Request("GET", "/api" + path))
 
     assert answer.body == b"other {}"
+
+
+@pytest.mark.parametrize("path", ["/api", "/API", "/api/", "/Api/x"])
+async def test_a_face_answers_for_its_own_path_in_any_case(path: str) -> None:
+    answer = await CLIENT.send(Request("GET", path))
+
+    assert (answer.status, answer.body) == (200, b"other {}")
+
+
+@pytest.mark.parametrize("path", ["/apis", "/", "/ap%C4%B1"])
+async def test_a_face_answers_for_no_other_path(path: str) -> None:
+    answer = await CLIENT.send(Request("GET", path))
+
+    assert answer.status == 404

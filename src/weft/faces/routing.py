@@ -29,11 +29,18 @@ class AnyCaseRoute(Route):
 
 
 class FaceMount(Mount):
-    """Mounts the routes of a face so that every path below is theirs, also one with a line break in it."""
+    """Mounts the routes of a face: *path* itself and every path below are theirs, in any ASCII case."""
 
     def __init__(self, path: str, routes: Sequence[BaseRoute]) -> None:
         super().__init__(path, routes=routes)
         self.path_regex = _strict(self.path_regex)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child_scope = super().matches(scope)
+        if match is Match.NONE and scope["type"] == "http":
+            # Starlette would redirect from here, which tells more than a caller without a token may know.
+            return super().matches({**scope, "path": f"{scope['path']}/"})
+        return match, child_scope
 
 
 class EveryPath(BaseRoute):
