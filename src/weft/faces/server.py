@@ -1,0 +1,352 @@
+"""The HTTP server: uvicorn on uvloop and httptools, with the deadlines and caps that it lacks.
+
+A client that is slow, endless or many is closed at its deadline or cap, while the others are served:
+promises.md S56 to S58 and S66.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import math
+import resource
+import socket
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from typing import Any, Final
+
+import httptools
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from weft.settings import Limits, Settings
+
+IDLE_SECONDS: Final = 75
+LINGER_SECONDS: Final = 2.0
+LINGER_BYTES: Final = 4 * 1024 * 1024
+LONGEST_HEAD_BYTES: Final = 64 * 1024
+BACKLOG: Final = 2048
+
+_BODY_GRACE_SECONDS: Final = 5.0  # so that a face that watches the time itself can still answer
+_REFUSED_AT_ONCE: Final = 256  # connections over the cap that are told so, before more are dropped unheard
+_OWN_FILES: Final = 256  # open files beside connections: store, job processes, outgoing calls
+
+_log = logging.getLogger(__name__)
+
+
+async def serve(
+    app: ASGIApp, settings: Settings, *, ready: Callable[[int], None], stop: asyncio.Event
+) -> None:
+    """Serve *app* until *stop* is set, then finish what is being answered, at most for the shutdown grace.
+
+    *ready* is called with the port, once, when requests are served. Cancelling ends it at once. Raises
+    OSError where the address cannot be had.
+    """
+    listener = _bound(settings.host, settings.port)
+    _make_room(settings.limits.connections)
+    server = _Server(_Config(app, settings), ready, stop)
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        listener.close()
+        server.drop_connections()
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+def _make_room(connections: int) -> None:
+    """Raise this process's soft limit of open files, as far as it may, to what the connections need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = connections + _REFUSED_AT_ONCE + _OWN_FILES
+    possible = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    if soft != resource.RLIM_INFINITY and soft < possible:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (possible, hard))
+    if possible < needed:
+        _log.warning("the limit of open files, %d, is below the %d that %d connections need",
+                     possible, needed, connections)  # fmt: skip
+
+
+class _Config(uvicorn.Config):
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        super().__init__(
+            app,
+            http=_Connection,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=IDLE_SECONDS,
+            timeout_graceful_shutdown=math.ceil(settings.shutdown_grace.total_seconds()),
+        )
+        self.limits = settings.limits
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, stopped by an event: signals belong to the caller."""
+
+    def __init__(self, config: _Config, ready: Callable[[int], None], stop: asyncio.Event) -> None:
+        super().__init__(config)
+        self._ready = ready
+        self._stop = stop
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        self._ready(self.servers[0].sockets[0].getsockname()[1])
+        while not self._stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):  # the Date header is made anew each second
+                    await self._stop.wait()
+            await self.on_tick(0)
+
+    def drop_connections(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
+
+class _Phase(StrEnum):
+    BETWEEN = "between"
+    HEAD = "head"
+    BODY = "body"
+
+
+class _Connection(HttpToolsProtocol):
+    """One connection, with deadlines for head, body and the reading of answers, and caps for sizes."""
+
+    config: _Config
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._limits: Limits = self.config.limits
+        self._phase = _Phase.BETWEEN
+        self._messages = 0
+        self._head_bytes = 0
+        self._body_bytes = 0
+        self._fault = "the request is not HTTP/1.1"
+        self._wants_no_more = False
+        self._lingered_bytes: int | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._deadline_of: tuple[_Phase, int] | None = None
+        self._unread: asyncio.TimerHandle | None = None
+        self._end: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+        super().connection_made(transport)
+        over = len(self.connections) - self._limits.connections
+        if over > _REFUSED_AT_ONCE:
+            transport.abort()
+        elif over > 0:
+            self._refuse(429, "TooManyRequests", "too many connections; try again later")
+        else:
+            self._expect(_Phase.HEAD, self._limits.header_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for timer in (self._deadline, self._unread, self._end, self.timeout_keep_alive_task):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._lingered_bytes is not None:
+            self._discard(len(data))
+            return
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._wants_no_more = True  # what follows is no request of ours
+        except httptools.HttpParserError:
+            self._refuse_message()
+            return
+        self._watch(len(data))
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._phase = _Phase.HEAD
+        self._messages += 1
+
+    def on_headers_complete(self) -> None:
+        self._phase = _Phase.BODY
+        self._body_bytes = 0
+        if self._wants_no_more:
+            return
+        length = _body_length(self.headers)
+        if self.parser.should_upgrade() and length != 0:
+            # llhttp takes what follows such a head for another protocol: the body would be lost unseen.
+            self._fault = "a request with a body cannot ask for an upgrade"
+            raise ValueError(self._fault)
+        super().on_headers_complete()
+        if self.parser.should_upgrade():
+            self.cycle.keep_alive = False
+        if length is not None and length > self._limits.body_bytes:
+            self._want_no_more()
+
+    def on_body(self, body: bytes) -> None:
+        if self._wants_no_more and self._body_bytes > self._limits.body_bytes:
+            return
+        self._body_bytes += len(body)
+        super().on_body(body)
+        if self._body_bytes > self._limits.body_bytes and not self._wants_no_more:
+            self._want_no_more()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._phase = _Phase.BETWEEN
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._end = self.loop.call_later(self._limits.body_seconds, self.transport.abort)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread = self.loop.call_later(self._limits.body_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
+    def timeout_keep_alive_handler(self) -> None:
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            super().timeout_keep_alive_handler()
+
+    def shutdown(self) -> None:
+        if self._lingered_bytes is not None:
+            self.transport.abort()
+        else:
+            super().shutdown()
+
+    def linger(self) -> None:
+        """Close, but first let the client read the answer: a close with unread input would reset it."""
+        if self._lingered_bytes is not None or self.transport.is_closing():
+            return
+        self._lingered_bytes = 0
+        self._drop_deadline()
+        if not self.transport.can_write_eof():
+            self.transport.close()
+            return
+        self.transport.write_eof()
+        self.flow.resume_reading()
+        self._end = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+
+    def _discard(self, count: int) -> None:
+        self._lingered_bytes = (self._lingered_bytes or 0) + count
+        if self._lingered_bytes > LINGER_BYTES:
+            self.transport.abort()
+
+    def _watch(self, received: int) -> None:
+        """Set the deadline of what is awaited now; a request that is whole, as most are, needs none."""
+        self._head_bytes = self._head_bytes + received if self._phase is _Phase.HEAD else 0
+        if self._head_bytes > LONGEST_HEAD_BYTES:
+            self._refuse(431, "RequestHeaderFieldsTooLarge", "the head of the request is too long")
+        elif self._phase is _Phase.BODY:
+            self._expect(_Phase.BODY, self._limits.body_seconds + _BODY_GRACE_SECONDS)
+        elif self._phase is _Phase.HEAD or self._answers_nothing:
+            self._expect(_Phase.HEAD, self._limits.header_seconds)
+        elif self._deadline is not None:
+            self._drop_deadline()
+
+    @property
+    def _answers_nothing(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle  # None until a first head is complete
+        return cycle is None or cycle.response_complete
+
+    def _expect(self, phase: _Phase, seconds: float) -> None:
+        if self._deadline_of == (phase, self._messages):
+            return  # set once for a head or body, however slowly it trickles in
+        self._drop_deadline()
+        self._deadline_of = (phase, self._messages)
+        self._deadline = self.loop.call_later(seconds, self.transport.abort)
+
+    def _drop_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = None
+        self._deadline_of = None
+
+    def _want_no_more(self) -> None:
+        """Let the application answer a body that is too long, then close."""
+        self._wants_no_more = True
+        self.cycle.keep_alive = False
+        self.cycle.transport = _LingeringTransport(self)  # type: ignore[assignment]  # the part that is used
+        if self.cycle.response_complete:
+            self.linger()
+
+    def _refuse_message(self) -> None:
+        in_body = self._phase is _Phase.BODY
+        if self._answers_nothing or (in_body and not self.cycle.response_started and not self.pipeline):
+            self._refuse(400, "InvalidRequest", self._fault)
+        elif in_body:
+            self.transport.abort()
+        else:
+            self._wants_no_more = True  # an earlier request is being answered: that answer is the last
+            self.cycle.keep_alive = False
+
+    def _refuse(self, status: int, code: str, message: str) -> None:
+        self.transport.write(_plain_answer(status, code, message))
+        if not self._answers_nothing:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.linger()
+
+
+class _LingeringTransport:
+    """What the answer to an unwanted body is written to: closing it leaves the client time to read."""
+
+    def __init__(self, connection: _Connection) -> None:
+        self._connection = connection
+        self._closes = False
+
+    def write(self, data: bytes) -> None:
+        self._connection.transport.write(data)
+
+    def is_closing(self) -> bool:
+        return self._closes or self._connection.transport.is_closing()
+
+    def close(self) -> None:
+        self._closes = True
+        self._connection.linger()
+
+
+def _body_length(headers: list[tuple[bytes, bytes]]) -> int | None:
+    """Return the announced length of a body, None where it comes in chunks."""
+    length = 0
+    for name, value in headers:
+        if name == b"transfer-encoding":
+            return None
+        if name == b"content-length":
+            length = int(value)
+    return length
+
+
+def _plain_answer(status: int, code: str, message: str) -> bytes:
+    """Return an answer to what never became a request, so that no contract is known.
+
+    Its members are those that the envelopes of all contracts share.
+    """
+    reason = {400: "Bad Request", 429: "Too Many Requests", 431: "Request Header Fields Too Large"}[status]
+    error = {"errorCode": code, "message": message, "source": "System", "isPermanent": status != 429}
+    body = json.dumps(error).encode()
+    retry = "retry-after: 1\r\n" if status == 429 else ""
+    head = (
+        f"HTTP/1.1 {status} {reason}\r\n{retry}content-type: application/json; charset=utf-8\r\n"
+        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+    )
+    return head.encode() + body

@@ -1,0 +1,527 @@
+"""The server on real sockets: deadlines, caps and a graceful end, under clients that misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+import json
+import queue
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+
+from weft.faces.doors import Doors, Problem, RawHeaders
+from weft.faces.http import Refusal, Refused, read_json
+from weft.faces.server import LONGEST_HEAD_BYTES, serve
+from weft.settings import Limits, Settings
+
+LIMITS = Limits(body_bytes=100_000, header_seconds=0.3, body_seconds=0.3, connections=8, requests_at_once=100)
+PATIENCE_SECONDS = 10.0
+STATUSES = {Refusal.BODY_TOO_LARGE: 413, Refusal.BODY_TOO_SLOW: 408, Refusal.MEDIA_TYPE: 415}
+HUGE = 5_000_000
+
+
+class Echo:
+    """Answers with the size of the JSON body; `/hold` waits, `/big` answers much, `/deaf` reads no body."""
+
+    def __init__(self) -> None:
+        self.held = threading.Semaphore(0)
+        self.left = threading.Semaphore(0)
+        self._go: asyncio.Event | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        if scope["path"] == "/hold":
+            await self._hold()
+        status, body = 200, b"x" * HUGE
+        if scope["path"] not in ("/big", "/deaf"):
+            status, body = await self._read(request)
+        elif scope["path"] == "/deaf":
+            body = b"deaf"
+        length = (b"content-length", str(len(body)).encode())
+        await send({"type": "http.response.start", "status": status, "headers": [length]})
+        await send({"type": "http.response.body", "body": body})
+
+    def let_go(self) -> None:
+        assert self._loop is not None
+        assert self._go is not None
+        self._loop.call_soon_threadsafe(self._go.set)
+
+    async def _hold(self) -> None:
+        self._loop, self._go = asyncio.get_running_loop(), asyncio.Event()
+        self.held.release()
+        try:
+            await self._go.wait()
+        finally:
+            self.left.release()
+
+    async def _read(self, request: Request) -> tuple[int, bytes]:
+        try:
+            raw = await read_json(request, limit_bytes=LIMITS.body_bytes, seconds=LIMITS.body_seconds)
+        except Refused as refused:
+            return STATUSES.get(refused.kind, 400), refused.message.encode()
+        return 200, b"%d bytes" % len(raw)
+
+
+def envelope(problem: Problem, message: str, request_id: str) -> tuple[RawHeaders, bytes]:
+    return [], f"{problem}: {message}".encode()
+
+
+@dataclass
+class Running:
+    port: int
+    echo: Echo
+    stop: Callable[[], None]
+    ended: threading.Event
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_SECONDS)
+
+    def ask(self, raw: bytes) -> bytes:
+        """Return all that comes back until the server closes."""
+        with self.connect() as client:
+            client.sendall(raw)
+            return everything(client)
+
+
+@contextlib.contextmanager
+def running(data: Path, **changed: Any) -> Iterator[Running]:
+    """A server in a thread of its own, on uvloop, as in production."""
+    echo = Echo()
+    app = Doors(echo, default=envelope, envelopes={}, requests_at_once=LIMITS.requests_at_once)
+    settings = Settings(**{"data": data, "port": 0, "limits": LIMITS, **changed})
+    started: queue.Queue[tuple[int, Callable[[], None]]] = queue.Queue()
+    ended = threading.Event()
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def stop_soon() -> None:
+            loop.call_soon_threadsafe(stop.set)
+
+        await serve(app, settings, ready=lambda port: started.put((port, stop_soon)), stop=stop)
+        ended.set()
+
+    thread = threading.Thread(target=lambda: uvloop.run(main()))
+    thread.start()
+    port, stop = started.get(timeout=PATIENCE_SECONDS)
+    try:
+        yield Running(port, echo, stop, ended)
+    finally:
+        if not ended.is_set():
+            stop()
+        thread.join(PATIENCE_SECONDS)
+        assert not thread.is_alive()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("server")) as it:
+        yield it
+
+
+def head(path: str = "/", method: str = "POST", *lines: str) -> bytes:
+    return "\r\n".join((f"{method} {path} HTTP/1.1", "Host: localhost", *lines, "", "")).encode()
+
+
+def everything(client: socket.socket) -> bytes:
+    parts = []
+    with contextlib.suppress(ConnectionResetError):
+        while part := client.recv(65536):
+            parts.append(part)
+    return b"".join(parts)
+
+
+def one_answer(client: socket.socket) -> tuple[int, bytes]:
+    """Return status and body of the next answer, which announces its length."""
+    text = b""
+    while b"\r\n\r\n" not in text:
+        part = client.recv(65536)
+        assert part, f"closed after {text!r}"
+        text += part
+    first, _, body = text.partition(b"\r\n\r\n")
+    length = int(first.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    while len(body) < length:
+        body += client.recv(65536)
+    return int(first.split()[1]), body
+
+
+def status(answer: bytes) -> int:
+    return int(answer.split()[1])
+
+
+def is_served(server: Running) -> bool:
+    return status(server.ask(head("/", "GET", "Connection: close"))) == 200
+
+
+def closes_within(client: socket.socket, seconds: float) -> bytes:
+    begin = time.monotonic()
+    answer = everything(client)
+    assert time.monotonic() - begin < seconds
+    return answer
+
+
+# What is right
+
+
+def test_a_request_is_answered_with_a_date_and_no_banner(server: Running) -> None:
+    answer = server.ask(head("/", "POST", "Content-Length: 4", "Connection: close") + b"[12]")
+
+    assert status(answer) == 200
+    assert answer.endswith(b"4 bytes")
+    assert b"\r\ndate: " in answer
+    assert b"server:" not in answer.lower()
+    assert b"uvicorn" not in answer.lower()
+
+
+def test_a_connection_serves_one_request_after_another(server: Running) -> None:
+    with server.connect() as client:
+        for _ in range(3):
+            client.sendall(head("/", "POST", "Content-Length: 2") + b"[]")
+            assert one_answer(client) == (200, b"2 bytes")
+
+
+def test_requests_sent_at_once_are_answered_in_order(server: Running) -> None:
+    texts = [b"[" + b"1," * n + b"1]" for n in range(5)]
+    requests = [head("/", "POST", f"Content-Length: {len(text)}") + text for text in texts]
+
+    answers = server.ask(b"".join(requests) + head("/deaf", "GET", "Connection: close"))
+
+    bodies = [answer.partition(b"\r\n\r\n")[2] for answer in answers.split(b"HTTP/1.1 200 OK")[1:]]
+    assert bodies == [*(b"%d bytes" % len(text) for text in texts), b"deaf"]
+
+
+def test_a_body_in_chunks_is_read(server: Running) -> None:
+    answer = server.ask(
+        head("/", "POST", "Transfer-Encoding: chunked", "Connection: close")
+        + b"2\r\n[1\r\n1\r\n]\r\n0\r\n\r\n"
+    )
+
+    assert answer.endswith(b"3 bytes")
+
+
+def test_a_body_is_asked_for_only_when_it_is_wanted(server: Running) -> None:
+    with server.connect() as client:
+        client.sendall(head("/", "POST", "Content-Length: 2", "Expect: 100-continue"))
+        assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(b"[]")
+        assert one_answer(client) == (200, b"2 bytes")
+    with server.connect() as client:
+        client.sendall(head("/", "POST", "Content-Length: 100001", "Expect: 100-continue"))
+        assert one_answer(client)[0] == 413
+
+
+def test_a_small_body_that_nobody_reads_does_not_end_the_connection(server: Running) -> None:
+    with server.connect() as client:
+        client.sendall(head("/deaf", "POST", "Content-Length: 4"))
+        assert one_answer(client) == (200, b"deaf")
+        client.sendall(b"late" + head("/deaf", "GET"))
+        assert one_answer(client) == (200, b"deaf")
+
+
+# Smuggling and broken requests (S57)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        head("/", "POST", "Content-Length: 4", "Transfer-Encoding: chunked") + b"0\r\n\r\n",
+        head("/", "POST", "Transfer-Encoding: chunked", "Content-Length: 4") + b"0\r\n\r\n",
+        head("/", "POST", "Content-Length: 4", "Content-Length: 5") + b"[12] ",
+        head("/", "POST", "Content-Length: 4", "Content-Length: 4") + b"[12]",
+        head("/", "POST", "Content-Length: 4, 4") + b"[12]",
+        head("/", "POST", "Content-Length: -1"),
+        head("/", "POST", "Content-Length: +4") + b"[12]",
+        head("/", "POST", "Content-Length: 0x4") + b"[12]",
+        head("/", "POST", "Content-Length: 99999999999999999999"),
+        head("/", "POST", "Content-Length:"),
+        head("/", "POST", "Transfer-Encoding: chunked, identity") + b"0\r\n\r\n",
+        head("/", "POST", "Transfer-Encoding: xchunked") + b"0\r\n\r\n",
+        head("/", "POST", "Transfer-Encoding : chunked") + b"0\r\n\r\n",
+        head("/", "POST", "Transfer-Encoding: chunked") + b"zz\r\n",
+        head("/", "POST", "Transfer-Encoding: chunked") + b"-1\r\n",
+        head("/", "POST", "Transfer-Encoding: chunked") + b"ffffffffffffffffff\r\n",
+        head("/", "POST", "Content-Length: 2", "Connection: upgrade", "Upgrade: h2c") + b"[]",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n X: folded\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: a\x00b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost : localhost\r\n\r\n",
+        b"GET / HTTP/9.9\r\nHost: localhost\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET  HTTP/1.1\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"nonsense\r\n\r\n",
+    ],
+)
+def test_what_two_servers_could_read_differently_is_refused_and_closed(server: Running, raw: bytes) -> None:
+    with server.connect() as client:
+        client.sendall(raw)
+        answer = closes_within(client, 5)
+
+    assert status(answer) == 400
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["errorCode"] == "InvalidRequest"
+
+
+def test_a_smuggled_request_is_never_run(server: Running) -> None:
+    inner = head("/deaf", "GET")
+    answer = server.ask(
+        head("/", "POST", f"Content-Length: {len(inner) + 5}", "Transfer-Encoding: chunked")
+        + b"0\r\n\r\n"
+        + inner
+    )
+
+    assert b"deaf" not in answer
+
+
+def test_a_broken_request_after_a_good_one_takes_nothing_from_it(server: Running) -> None:
+    with server.connect() as client:
+        client.sendall(head("/", "POST", "Content-Length: 2") + b"[]" + b"nonsense\r\n\r\n")
+        answer = closes_within(client, 5)
+
+    assert status(answer) == 200
+    assert answer.endswith(b"2 bytes")
+
+
+def test_an_upgrade_is_not_offered_and_ends_the_connection(server: Running) -> None:
+    upgrade = head("/deaf", "GET", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13")
+
+    answer = server.ask(upgrade)
+
+    assert status(answer) == 200
+    assert b"connection: close" in answer
+
+
+# Sizes (S56 to S58)
+
+
+def test_an_announced_body_over_the_cap_is_answered_unread(server: Running) -> None:
+    with server.connect() as client:
+        client.sendall(head("/", "POST", "Content-Length: 100001"))
+        answer = closes_within(client, 5)
+
+    assert status(answer) == 413
+    assert b"connection: close" in answer
+
+
+def test_an_endless_body_is_answered_at_the_cap_and_closed(server: Running) -> None:
+    chunk = b"2000\r\n" + b" " * 0x2000 + b"\r\n"
+    with server.connect() as client:
+        client.sendall(head("/", "POST", "Transfer-Encoding: chunked"))
+        sent = 0
+        with contextlib.suppress(ConnectionError):
+            while sent < 400_000:
+                client.sendall(chunk)
+                sent += len(chunk)
+        answer = one_answer(client)
+
+    assert answer[0] == 413
+    assert is_served(server)
+
+
+def test_a_client_that_never_stops_sending_is_cut_off(server: Running) -> None:
+    with server.connect() as client:
+        client.sendall(head("/", "POST", "Content-Length: 10000000000"))
+        sent = 0
+        with contextlib.suppress(ConnectionError):
+            while sent < 500_000_000:
+                sent += client.send(b" " * 65536)
+
+    assert sent < 500_000_000
+    assert is_served(server)
+
+
+def test_an_endless_body_that_nobody_reads_is_closed_too(server: Running) -> None:
+    with server.connect() as client:
+        client.sendall(head("/deaf", "POST", "Transfer-Encoding: chunked"))
+        assert one_answer(client) == (200, b"deaf")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(40):
+                client.sendall(b"2000\r\n" + b" " * 0x2000 + b"\r\n")
+        assert closes_within(client, 5) == b""
+
+
+def test_a_compressed_bomb_is_not_unpacked(server: Running) -> None:
+    bomb = gzip.compress(b"0" * 20_000_000)
+
+    answer = server.ask(
+        head("/", "POST", f"Content-Length: {len(bomb)}", "Content-Encoding: gzip", "Connection: close")
+        + bomb
+    )
+
+    assert status(answer) == 415
+
+
+def test_a_head_over_the_limit_is_refused_whole_or_in_parts(server: Running) -> None:
+    whole = server.ask(head("/", "GET", "X: " + "a" * 40_000, "Connection: close"))
+    with server.connect() as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(LONGEST_HEAD_BYTES // 1000 + 2):
+                client.sendall(b"a" * 1000)
+        endless = one_answer(client)
+
+    assert status(whole) == 431
+    assert endless[0] == 431
+
+
+# Slowness (S66)
+
+
+@pytest.mark.parametrize("first", [b"", b"GET / HTT", b"GET / HTTP/1.1\r\nHost: loc", b"\r\n"])
+def test_a_head_that_does_not_come_is_not_waited_for(server: Running, first: bytes) -> None:
+    with server.connect() as client:
+        client.sendall(first)
+
+        assert closes_within(client, 3) == b""
+
+
+def test_a_head_that_trickles_has_one_deadline(server: Running) -> None:
+    begin = time.monotonic()
+    with server.connect() as client, pytest.raises(ConnectionError):  # noqa: PT012  # until it is closed
+        client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+        while time.monotonic() - begin < PATIENCE_SECONDS:
+            client.sendall(b"X: y\r\n")
+            client.settimeout(0.02)
+            with contextlib.suppress(TimeoutError):
+                if not client.recv(1):
+                    raise ConnectionError
+
+    assert time.monotonic() - begin < 3
+
+
+def test_the_second_head_has_a_deadline_too(server: Running) -> None:
+    with server.connect() as client:
+        client.sendall(head("/", "GET"))
+        one_answer(client)
+        client.sendall(b"GET / HT")
+
+        assert closes_within(client, 3) == b""
+
+
+def test_a_connection_between_requests_outlives_the_head_s_deadline(server: Running) -> None:
+    with server.connect() as client, server.connect() as other:
+        client.sendall(head("/", "GET"))
+        one_answer(client)
+        closes_within(other, 3)  # a younger connection has met its deadline
+
+        client.sendall(head("/", "GET"))
+        assert one_answer(client)[0] == 200
+
+
+def test_a_body_that_does_not_come_is_answered_and_not_waited_for(server: Running) -> None:
+    with server.connect() as client:
+        client.sendall(head("/", "POST", "Content-Length: 10") + b"[1")
+        answer = closes_within(client, 3)
+
+    assert status(answer) == 408
+    assert b"connection: close" in answer
+
+
+def test_a_client_that_reads_no_answer_is_closed(server: Running) -> None:
+    with server.connect() as client:
+        client.sendall(head("/big", "GET") * 3)
+        begin = time.monotonic()
+        while is_open_at(server, client):
+            assert is_served(server)
+            assert time.monotonic() - begin < PATIENCE_SECONDS
+
+
+def is_open_at(server: Running, client: socket.socket) -> bool:
+    """Return whether the server still holds its end of the client's connection, as the kernel sees it."""
+    here = client.getsockname()[1]
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, remote, state = line.split()[:4]
+        ports = int(local.split(":")[1], 16), int(remote.split(":")[1], 16)
+        if ports == (server.port, here) and state == "01":
+            return True
+    return False
+
+
+# Many (S66)
+
+
+def test_connections_over_the_cap_are_told_to_come_again(tmp_path: Path) -> None:
+    patient = Limits(connections=4, header_seconds=60)
+    with running(tmp_path, limits=patient) as server, contextlib.ExitStack() as stack:
+        held = [stack.enter_context(server.connect()) for _ in range(4)]
+        for client in held:
+            client.sendall(head("/", "GET"))
+            assert one_answer(client)[0] == 200
+
+        over = server.ask(head("/", "GET"))
+        held.pop().close()
+        begin = time.monotonic()
+        while status(server.ask(head("/", "GET", "Connection: close"))) != 200:
+            assert time.monotonic() - begin < PATIENCE_SECONDS
+
+    assert status(over) == 429
+    assert b"retry-after: 1" in over
+
+
+def test_idle_connections_do_not_keep_others_from_being_served(tmp_path: Path) -> None:
+    roomy = Limits(connections=500, header_seconds=60)
+    with running(tmp_path, limits=roomy) as server, contextlib.ExitStack() as stack:
+        for _ in range(300):
+            stack.enter_context(server.connect())
+
+        assert is_served(server)
+
+
+# The end
+
+
+def test_the_end_waits_for_what_is_being_answered(tmp_path: Path) -> None:
+    with running(tmp_path) as server, server.connect() as client, server.connect() as idle:
+        idle.sendall(head("/", "GET"))
+        one_answer(idle)
+        client.sendall(head("/hold", "GET"))
+        assert server.echo.held.acquire(timeout=PATIENCE_SECONDS)
+
+        server.stop()
+        closes_within(idle, 5)
+        assert not server.ended.is_set()
+        with pytest.raises(ConnectionRefusedError):
+            server.connect().close()
+        server.echo.let_go()
+
+        answer = everything(client)
+        assert status(answer) == 200
+        assert b"connection: close" in answer
+        assert server.ended.wait(PATIENCE_SECONDS)
+
+
+def test_the_end_does_not_wait_for_ever(tmp_path: Path) -> None:
+    with running(tmp_path, shutdown_grace=timedelta(seconds=0.5)) as server, server.connect() as client:
+        client.sendall(head("/hold", "GET"))
+        assert server.echo.held.acquire(timeout=PATIENCE_SECONDS)
+
+        server.stop()
+
+        assert server.ended.wait(PATIENCE_SECONDS)
+        assert server.echo.left.acquire(timeout=PATIENCE_SECONDS)
+        everything(client)
+
+
+def test_a_taken_port_is_said_before_anything_runs(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = Settings(data=tmp_path, port=taken.getsockname()[1])
+
+        async def main() -> None:
+            await serve(Echo(), settings, ready=lambda port: None, stop=asyncio.Event())
+
+        with pytest.raises(OSError, match="in use"):
+            uvloop.run(main())
