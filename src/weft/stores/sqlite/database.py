@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -15,8 +15,10 @@ from typing import Any, NamedTuple
 import apsw
 
 from weft.engine.crash import crash_point
+from weft.engine.errors import StoreUnavailable
 from weft.stores.errors import StoreDamaged, StoreLocked, StoreTooNew, StoreUnsafe
 from weft.stores.queries import load
+from weft.stores.sqlite.calls import UNAVAILABLE
 
 SQL = load("weft.stores.sqlite", "store.sql")
 
@@ -25,6 +27,7 @@ OLDEST_SQLITE = (3, 51, 3)
 
 BUSY_MILLISECONDS = 5_000
 CACHE_KIBIBYTES = 32 * 1024
+SMALLEST_FILE = 512
 WAL_BYTES_KEPT = 64 * 1024 * 1024
 
 _FILE_NAME = re.compile(r"^(\d{4})_(\w+)\.sql$")
@@ -44,11 +47,14 @@ class Lock:
             holder = os.pread(self._file, 32, 0).strip()
             os.close(self._file)
             raise StoreLocked(database, int(holder) if holder.isdigit() else None) from None
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, b"%d\n" % os.getpid(), 0)
+        with contextlib.suppress(OSError):  # the disk is full: the lock holds all the same
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, b"%d\n" % os.getpid(), 0)
 
     def release(self) -> None:
-        os.close(self._file)
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
 
 
 class Migration(NamedTuple):
@@ -60,26 +66,24 @@ class Migration(NamedTuple):
 def open_writer(path: Path, vfs: str | None = None) -> apsw.Connection:
     """Return the connection that writes, to a store of this version.
 
-    Raises StoreTooNew, StoreDamaged, StoreUnsafe.
+    Raises StoreTooNew, StoreDamaged, StoreUnsafe, StoreUnavailable.
     """
     check_sqlite(apsw.sqlite_lib_version())
     _create_private(path)
-    db = _connect(path, vfs, apsw.SQLITE_OPEN_READWRITE)
-    try:
+    with _in_words(path), contextlib.ExitStack() as undo:
+        db = _connect(path, vfs, apsw.SQLITE_OPEN_READWRITE)
+        undo.callback(db.close)
         _check_version(db, path)
         _make_durable(db)
         _migrate(db)
-    except (apsw.NotADBError, apsw.CorruptError) as error:
-        db.close()
-        raise StoreDamaged(path, str(error)) from error
-    except BaseException:
-        db.close()
-        raise
+        undo.pop_all()
     return db
 
 
 def open_reader(path: Path, vfs: str | None = None) -> apsw.Connection:
-    return _connect(path, vfs, apsw.SQLITE_OPEN_READONLY)
+    """Return a connection that reads, to a store that is open for writing."""
+    with _in_words(path):
+        return _connect(path, vfs, apsw.SQLITE_OPEN_READONLY)
 
 
 def check_sqlite(linked: str) -> None:
@@ -107,10 +111,15 @@ def migrations() -> Sequence[Migration]:
 
 
 def _create_private(path: Path) -> None:
-    """Make the file, and narrow the modes of those that are there: SQLite gives its other files the same."""
+    """Make the file, and narrow the modes of those that are there: SQLite gives its other files the same.
+
+    Raises StoreDamaged.
+    """
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         _sync_directory(path.parent)
+    if 0 < path.stat().st_size < SMALLEST_FILE:
+        raise StoreDamaged(path, "it is cut short")  # SQLite would take it for an empty one
     for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
         with contextlib.suppress(FileNotFoundError):
             file.chmod(0o600)
@@ -124,10 +133,24 @@ def _sync_directory(path: Path) -> None:
         os.close(directory)
 
 
+@contextlib.contextmanager
+def _in_words(path: Path) -> Iterator[None]:
+    """Turn what SQLite says of the file into our errors."""
+    try:
+        yield
+    except (apsw.NotADBError, apsw.CorruptError) as error:
+        raise StoreDamaged(path, str(error)) from error
+    except UNAVAILABLE as error:
+        raise StoreUnavailable(str(error)) from error
+
+
 def _connect(path: Path, vfs: str | None, flags: int) -> apsw.Connection:
-    db = apsw.Connection(str(path), flags=flags, vfs=vfs)
-    db.set_busy_timeout(BUSY_MILLISECONDS)
-    db.pragma("cache_size", -CACHE_KIBIBYTES)
+    with contextlib.ExitStack() as undo:
+        db = apsw.Connection(str(path), flags=flags, vfs=vfs)
+        undo.callback(db.close)
+        db.set_busy_timeout(BUSY_MILLISECONDS)
+        db.pragma("cache_size", -CACHE_KIBIBYTES)
+        undo.pop_all()
     return db
 
 

@@ -44,7 +44,7 @@ class Reader:
         try:
             self._db.execute(SQL["begin_read"])
             return [self._do(call) for call in batch]
-        except UNAVAILABLE as error:
+        except apsw.Error as error:
             return [Answer(call.future, None, StoreUnavailable(str(error))) for call in batch]
         finally:
             self._end()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -22,25 +23,27 @@ class SqliteStore:
     """Jobs and catalog in one file. Implements engine.ports.JobStore and catalog.ports.CatalogStore."""
 
     def __init__(self, path: Path, *, writes_waiting: int, vfs: str | None = None) -> None:
-        self._lock = Lock(path)
-        try:
+        with contextlib.ExitStack() as undo:
+            self._lock = Lock(path)
+            undo.callback(self._lock.release)
             db = open_writer(path, vfs)
+            undo.callback(db.close)
+            one, many = open_reader(path, vfs), open_reader(path, vfs)
             self.store_id = store_id(db)
             self.synchronous_full = is_synchronous_full(db)
-            # A long list must not keep those waiting who ask for one thing.
-            self._one = Reader(open_reader(path, vfs), "store reader of one")
-            self._many = Reader(open_reader(path, vfs), "store reader of many")
-            self._writer = Writer(db)
-        except BaseException:
-            self._lock.release()
-            raise
+            undo.pop_all()
         self._writes_waiting = writes_waiting
+        self._writer = Writer(db)
+        # A long list must not keep those waiting who ask for one thing.
+        self._one = Reader(one, "store reader of one")
+        self._many = Reader(many, "store reader of many")
 
     @classmethod
     def open(cls, path: Path, *, writes_waiting: int, vfs: str | None = None) -> SqliteStore:
         """Return the store in the file *path*, which is made or brought to this version. Blocks.
 
-        Raises StoreLocked, StoreTooNew, StoreDamaged, StoreUnsafe. *vfs* names another file layer of SQLite.
+        Raises StoreLocked, StoreTooNew, StoreDamaged, StoreUnsafe, and StoreUnavailable where the disk fails.
+        *vfs* names another file layer of SQLite.
         """
         return cls(path, writes_waiting=writes_waiting, vfs=vfs)
 

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 SQL = load("weft.stores.sqlite", "store.sql")
 
 MOST_AT_ONCE = 256
-CHECKPOINT_PAGES = 2_000
+CHECKPOINT_PAGES = 4_000
 TOO_MANY_PAGES = 32_000
 
 
@@ -61,7 +61,7 @@ class Writer:
             answers = [self._do(call) for call in batch]
             crash_point("store.before-commit")
             self._db.execute(SQL["commit"])
-        except UNAVAILABLE as error:
+        except apsw.Error as error:
             log.warning("nothing was written", extra={"reason": str(error), "calls": len(batch)})
             self._roll_back()
             return [Answer(call.future, None, StoreUnavailable(str(error))) for call in batch]

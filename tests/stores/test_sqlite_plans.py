@@ -1,0 +1,73 @@
+"""No statement of the SQLite store reads a whole table: its cost does not grow with what is kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import apsw
+import pytest
+
+from weft.engine.lifecycle import State
+from weft.stores.sqlite import SqliteStore, catalog, jobs
+
+STATEMENTS = {**jobs.SQL, **catalog.SQL}
+
+
+@pytest.fixture
+async def db(path: Path) -> AsyncIterator[apsw.Connection]:
+    await SqliteStore.open(path, writes_waiting=10).close()
+    db = apsw.Connection(str(path))
+    yield db
+    db.close()
+
+
+def _plan(db: apsw.Connection, sql: str) -> list[str]:
+    bindings = dict.fromkeys(re.findall(r":(\w+)", sql))
+    return [str(row[3]) for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", bindings)]
+
+
+HARMLESS = {"SCAN CONSTANT ROW", "SCAN above VIRTUAL TABLE INDEX 1:"}
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+async def test_a_statement_searches_and_never_scans(db: apsw.Connection, name: str) -> None:
+    plan = _plan(db, STATEMENTS[name])
+
+    scans = {step for step in plan if step.startswith("SCAN")}
+    assert scans <= HARMLESS
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("get", "jobs_by_key (scope=? AND id=?)"),
+        ("page", "jobs_by_scope (scope=? AND number<?)"),
+        ("live", "jobs_live (scope=?)"),
+        ("claim", "jobs_by_state (queue=? AND state=? AND available_at<?)"),
+        ("adopt", "jobs_by_lease (lease_until<?)"),
+        ("lost", "jobs_by_lease (lease_until<?)"),
+        ("move", "jobs_by_key (scope=? AND id=?)"),
+        ("extend", "jobs_by_worker (worker=?)"),
+        ("prune", "jobs_by_end (ended_at<?)"),
+        ("prune_beyond", "jobs_by_scope (scope=? AND number<?)"),
+        ("count", "jobs_by_state (queue=?)"),
+    ],
+)
+async def test_a_statement_uses_the_index_made_for_it(db: apsw.Connection, name: str, index: str) -> None:
+    assert any(step.endswith(index) for step in _plan(db, jobs.SQL[name])), _plan(db, jobs.SQL[name])
+
+
+@pytest.mark.parametrize("name", ["page", "claim", "prune", "adopt", "lost"])
+async def test_a_limited_statement_sorts_nothing(db: apsw.Connection, name: str) -> None:
+    assert not any("TEMP B-TREE" in step for step in _plan(db, jobs.SQL[name])), _plan(db, jobs.SQL[name])
+
+
+def test_no_statement_names_a_state() -> None:
+    sources = [*Path(jobs.__file__).parent.glob("**/*.sql")]
+
+    assert len(sources) >= 4
+    for source in sources:
+        for state in State:
+            assert f"'{state}'" not in source.read_text(), f"{source.name} names {state}"
