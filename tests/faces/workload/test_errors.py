@@ -1,9 +1,11 @@
 """The table of errors, and the words for what the doors turn away before this face."""
 
 import json
+import logging
 
 import pytest
 
+from tests.faces.workload.house import House, path_of
 from tests.transcripts.clients import InProcess, Message
 from tests.transcripts.player import Request
 from weft.contracts.workload import ErrorSource
@@ -11,6 +13,7 @@ from weft.faces.doors import STATUS, Doors, Problem
 from weft.faces.http import Refusal
 from weft.faces.workload.doors import envelope
 from weft.faces.workload.errors import TABLE
+from weft.logs import JsonFormatter
 
 
 @pytest.mark.parametrize("problem", Problem)
@@ -51,3 +54,22 @@ async def test_a_bug_is_told_without_its_text() -> None:
     assert answer.status == 500
     assert answer.json()["errorCode"] == "InternalError"
     assert b"secret" not in answer.body
+
+
+async def test_no_log_line_holds_a_body_or_a_token(idle: House, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    body = b'{"invokeType":"Manual","creationPayload":"s3cret"}'
+    token = idle.tokens()[:-9] + 'A"'
+
+    refused = await idle.ask("POST", path_of(), body)
+    stranger = await idle.ask("POST", path_of(), body, credentials=[("Authorization", token)])
+
+    assert (refused.status, stranger.status) == (400, 401)
+    lines = [JsonFormatter().format(record) for record in caplog.records if record.name.startswith("weft")]
+    assert len(lines) == 2
+    assert [line for line in lines if "s3cret" in line or token[40:60] in line] == []
+    assert json.loads(lines[0])["code"] == "InvalidParameter"
+    assert json.loads(lines[0])["request_id"] == refused.header("RequestId")
+    assert json.loads(lines[1]).keys() == {
+        "at", "level", "logger", "message", "request_id", "activity_id", "reason"
+    }  # fmt: skip

@@ -98,9 +98,14 @@ EXPECTED: tuple[type[Exception], ...] = (Refused, *(kind for kind in TABLE if is
 _encode = msgspec.json.Encoder().encode
 
 
+def row_of(error: Exception) -> Row:
+    """Return the row of one of EXPECTED."""
+    return TABLE[error.kind if isinstance(error, Refused) else type(error)]
+
+
 def answer_to(error: Exception) -> Answer:
     """Return the answer to one of EXPECTED."""
-    row = TABLE[error.kind if isinstance(error, Refused) else type(error)]
+    row = row_of(error)
     parameters = _parameters(error)
     message = row.says.format(*parameters) or str(error)
     return Answer(row.status, error_response(row, message, parameters), _headers(error))

@@ -11,14 +11,22 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
+from weft.auth.errors import TokenRefused
 from weft.auth.subject_and_app import SubjectAndAppVerifier, WorkloadCaller
 from weft.engine.engine import Engine
 from weft.engine.errors import JobEnded
 from weft.engine.jobs import JobKey, NewJob
-from weft.faces.http import canonical_uuid, read_json
+from weft.faces.http import canonical_uuid, read_json, shown
 from weft.faces.routing import AnyCaseRoute, EveryPath
 from weft.faces.workload.answers import Answer
-from weft.faces.workload.errors import EXPECTED, MethodNotAllowed, UnknownJobType, UnknownPath, answer_to
+from weft.faces.workload.errors import (
+    EXPECTED,
+    MethodNotAllowed,
+    UnknownJobType,
+    UnknownPath,
+    answer_to,
+    row_of,
+)
 from weft.faces.workload.headers import CallHeaders, read_headers
 from weft.faces.workload.mapping import fingerprint_of, read_request, state_of
 from weft.settings import Limits
@@ -206,10 +214,8 @@ class _Named:
 
 
 def _of_interest(scope: Scope, headers: CallHeaders, error: Exception) -> dict[str, str]:
-    return {
-        "method": scope["method"],
-        "path": scope["path"],
-        "reason": str(error),
-        "request_id": headers.request_id.decode(),
-        "activity_id": headers.activity_id.decode(),
-    }
+    """Return what to log of a refusal: nothing that was in a body, and of a stranger not even the path."""
+    ids = {"request_id": headers.request_id.decode(), "activity_id": headers.activity_id.decode()}
+    if isinstance(error, TokenRefused):
+        return ids | {"reason": error.reason}
+    return ids | {"code": row_of(error).code, "method": scope["method"], "path": shown(scope["path"])}
