@@ -14,7 +14,6 @@ from datetime import timedelta
 import msgspec
 import uvloop
 from starlette.applications import Starlette
-from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from weft import __version__, logs
@@ -37,6 +36,7 @@ from weft.faces.core import extra
 from weft.faces.core import routes as core_routes
 from weft.faces.core.face import CoreFace
 from weft.faces.doors import Doors
+from weft.faces.routing import FaceMount
 from weft.faces.server import serve
 from weft.faces.workload import doors as workload_doors
 from weft.faces.workload import routes as workload_routes
@@ -226,12 +226,13 @@ class Server:
         )
         faces = Starlette(
             routes=[
-                Mount("/workload", routes=workload_routes.routes(host)),
-                Mount("/v1", routes=core_routes.routes(core)),
-                Mount("/weft/v1", routes=extra.routes(core)),
+                FaceMount("/workload", workload_routes.routes(host)),
+                FaceMount("/v1", core_routes.routes(core)),
+                FaceMount("/weft/v1", extra.routes(core)),
                 *public.routes(self._readiness, self._issuer.discovery, self._issuer.jwks),
             ]
         )
+        faces.router.redirect_slashes = False  # no published address answers with a redirect
         return Doors(
             faces,
             default=core_doors.envelope,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tests.fuzz.requests import Request
 
 ANSWER_SECONDS = 15.0
-PLAIN = "Invalid HTTP request received."  # the HTTP parser's own words: what came was no HTTP
+NO_HTTP = "InvalidRequest"  # said before any path is known, so in no contract's envelope
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def fault(request: Request, answer: Answer) -> str:
         return f"a {answer.status}"
     if 300 <= answer.status < 400:
         return f"a redirect to {answer.headers.get('location')}"
-    if answer.status < 300 or request.method == "HEAD" or answer.body.decode("latin-1") == PLAIN:
+    if answer.status < 300 or request.method == "HEAD":
         return ""
     return _envelope_fault(request, answer)
 
@@ -50,6 +50,8 @@ def _envelope_fault(request: Request, answer: Answer) -> str:
         return f"no JSON in a {answer.status}: {answer.body[:100]!r}"
     if not isinstance(body, dict) or not isinstance(body.get("errorCode"), str) or not body.get("message"):
         return f"no envelope in a {answer.status}: {body}"
+    if body["errorCode"] == NO_HTTP and not request.is_http:
+        return ""
     if request.face == "workload" and body.get("source") not in ("System", "User", "External"):
         return f"no source in a {answer.status}: {body}"
     if request.face == "core" and answer.headers.get("x-ms-public-api-error-code") != body["errorCode"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -46,6 +47,8 @@ QUERIES = (
     "type=%00", "a" * 3000, "&&&===", "%",
 )  # fmt: skip
 
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
 
 @dataclass(frozen=True)
 class Request:
@@ -61,6 +64,13 @@ class Request:
         if self.path.startswith("/workload/"):
             return "workload"
         return "core" if self.path.startswith("/v1/") else ""
+
+    @property
+    def is_http(self) -> bool:
+        """Tell whether the head can be read: upper-case method, target in ASCII, no control characters."""
+        values = "".join(value for _, value in self.headers)
+        target = f"{self.path}{self.query}"
+        return self.method.isupper() and target.isascii() and not CONTROL.search(_line(target + values))
 
     def encoded(self) -> bytes:
         """Return the request as it goes over the wire, with a length unless a header bends it."""
@@ -183,7 +193,7 @@ class Generator:
         """Give one member of a JSON body another value, another name, or take it away."""
         try:
             body = json.loads(request.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return request
         if not isinstance(body, dict) or not body:
             return request

@@ -41,6 +41,7 @@ def test_requests_of_both_faces_and_of_every_bend_are_made() -> None:
         ("/v1/workspaces", 404, {}, b'{"detail": "x"}', "no envelope"),
         ("/v1/workspaces", 404, {}, b'{"errorCode": "E", "message": "m"}', "the header does not say E"),
         ("/workload/x", 404, {}, b'{"errorCode": "E", "message": "m"}', "no source"),
+        ("/workload/x", 400, {}, b'{"errorCode": "InvalidRequest", "message": "m"}', "no source"),
     ],
 )
 def test_a_bad_answer_is_told(

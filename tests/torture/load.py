@@ -61,12 +61,12 @@ class Site:
         dice = self.chance.random()
         if doubtful and dice < 0.3:
             await self._create_at_host(self.chance.choice(doubtful))
-        elif len(living) < LIVING_AT_MOST and dice < 0.65:
+        elif dice < 0.55 and len(living) < LIVING_AT_MOST:
             await self.create()
         elif living and dice < 0.9:
-            await self.cancel(self.chance.choice(living))
-        elif living:
             await self.read(self.chance.choice(living))
+        elif living:
+            await self.cancel(self.chance.choice(living))
 
     async def create(self) -> None:
         kind = self.chance.choices(list(KINDS), list(KINDS.values()))[0]
