@@ -17,6 +17,7 @@ class Disk(apsw.VFS):
     def __init__(self) -> None:
         self.name = f"weft-test-{next(_numbers)}"
         super().__init__(self.name, "")
+        self.read_error: type[apsw.Error] | None = None
         self.write_error: type[apsw.Error] | None = None
         self.sync_error: type[apsw.Error] | None = None
         self.checkpoint_error: type[apsw.Error] | None = None
@@ -39,6 +40,10 @@ class Disk(apsw.VFS):
         """Return once the writer stands in a held fsync."""
         assert await asyncio.to_thread(self._in_sync.wait, 10)
 
+    def before_read(self) -> None:
+        if self.read_error is not None:
+            raise self.read_error("as the test wished")
+
     def before_write(self) -> None:
         if self.write_error is not None:
             raise self.write_error("as the test wished")
@@ -59,6 +64,10 @@ class _File(apsw.VFSFile):
         self._disk = disk
         self._is_log = bool(flags[0] & apsw.SQLITE_OPEN_WAL)
         super().__init__("", name, flags)
+
+    def xRead(self, amount: int, offset: int) -> bytes:  # noqa: N802
+        self._disk.before_read()
+        return super().xRead(amount, offset)
 
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
         self._disk.before_write()

@@ -214,6 +214,27 @@ async def test_a_disk_that_fills_up_inside_a_call_fails_the_commit(store: Sqlite
     await keep(store)
 
 
+@pytest.mark.parametrize("error", [apsw.CorruptError, apsw.IOError], ids=lambda error: error.__name__)
+async def test_a_file_that_cannot_be_read_for_a_while_fails_calls_and_is_recovered_from(
+    path: Path, disk: Disk, error: type[apsw.Error]
+) -> None:
+    before = SqliteStore.open(path, writes_waiting=50)
+    kept = await keep(before)
+    await before.close()
+    store = SqliteStore.open(path, writes_waiting=50, vfs=disk.name)
+    disk.read_error = error
+
+    with pytest.raises(StoreUnavailable):
+        await store.get(kept.key)
+    with pytest.raises(StoreUnavailable):
+        await store.insert(a_job())
+
+    disk.read_error = None
+    assert await store.get(kept.key) == kept
+    assert await store.insert(a_job()) is not None
+    await store.close()
+
+
 async def test_a_checkpoint_that_fails_harms_no_call_and_is_made_up_for(
     store: SqliteStore, disk: Disk, path: Path
 ) -> None:
