@@ -78,6 +78,8 @@ class Torture:
         finally:
             await self._site.disconnect()
             await self.server.close()
+        if self.ledger.counts["kills"] < kills:
+            self._say(f"stopped by --minutes after {self.ledger.counts['kills']} of {kills} kills")
         self._check_situations()
         self._summary(time.monotonic() - began)
 
