@@ -108,11 +108,12 @@ def a_runner(
     *,
     workload: str = "tests.runners.jobs:workload",
     marker: str | None = None,
+    python: str = sys.executable,
     **environment: str,
 ) -> ProcessRunner:
     return ProcessRunner(
         settings,
-        command=[sys.executable, "-m", "weft.kit.process", workload],
+        command=[python, "-m", "weft.kit.process", workload],
         environment={**os.environ, "PYTHONPATH": f"{ROOT}", **environment},
         marker=marker or uuid4().hex,
     )
@@ -149,6 +150,13 @@ def zombies() -> list[int]:
 def alive(pid: int) -> bool:
     seen = proctree.look(pid)
     return seen is not None and seen.lives
+
+
+async def soon(condition: Callable[[], bool], *, seconds: float = 20) -> None:
+    """Wait for what happens outside this loop."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.005)
 
 
 def until(condition: Callable[[], bool], *, seconds: float = 20) -> None:

@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -18,6 +19,8 @@ from weft.kit.errors import JobCancelled
 # A real-time signal: libraries and users have their own plans for the ordinary ones.
 SIGNAL = signal.SIGRTMIN + 5
 _LOOP_PATIENCE_SECONDS = 0.25
+_FIRST_PAUSE_SECONDS = 0.002
+_MOST_PAUSE_SECONDS = 0.1
 
 
 class Interruption:
@@ -75,7 +78,7 @@ class Interruption:
             yield
         finally:
             self._shields -= 1
-            if self._owed and not self._shields:
+            if not self._shields and self._is_owed():
                 self._owed = False
                 raise JobCancelled
 
@@ -95,12 +98,24 @@ class Interruption:
         """Tell the function to stop; of no effect where none runs."""
         self._wanted = True
         os.eventfd_write(self._flag, 1)
+        threading.Thread(target=self._insist, name="weft interrupter", daemon=True).start()
+
+    # ---- helpers
+
+    def _insist(self) -> None:
+        """Signal until the handler has run.
+
+        A signal that comes just before a system call sets a mark that Python looks at only after the call:
+        time.sleep(60) would sleep on. The next signal interrupts it.
+        """
         loop = self._loop
         if loop is not None and self._told_by(loop):
             return
-        signal.pthread_kill(self._main, SIGNAL)
-
-    # ---- helpers
+        pause = _FIRST_PAUSE_SECONDS
+        while not self._told and self._open:
+            signal.pthread_kill(self._main, SIGNAL)
+            time.sleep(pause)
+            pause = min(pause * 2, _MOST_PAUSE_SECONDS)
 
     def _run_async(self, awaitable: Any) -> Any:
         async def main() -> Any:
@@ -135,6 +150,10 @@ class Interruption:
             self._owed = True
         else:
             raise JobCancelled
+
+    def _is_owed(self) -> bool:
+        """Whether a plain function still has to hear of its cancel, seen or on its way."""
+        return self._owed or (self._wanted and self._task is None and self._note_told())
 
     def _note_told(self) -> bool:
         """Return whether this is the first time. What has been told is spared by SIGTERM, to clean up."""

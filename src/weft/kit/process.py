@@ -24,7 +24,7 @@ import msgspec
 
 from weft.engine.jobs import JobError, Progress
 from weft.kit.context import LOG, JobContext
-from weft.kit.errors import JobCancelled, WorkloadNotLoaded
+from weft.kit.errors import JobCancelled, JobFailed, WorkloadNotLoaded
 from weft.kit.interruption import Interruption
 from weft.kit.outcomes import BadResult, describe_failure, encode_result
 from weft.kit.telling import Teller
@@ -190,7 +190,9 @@ class Worker:
 
     def _result(self, task: Task) -> bytes | None:
         begin = task.begin
-        function = self._jobs[begin.item_type, begin.job_type]
+        function = self._jobs.get((begin.item_type, begin.job_type))
+        if function is None:
+            raise JobFailed("InvalidJobType", f"No function does {begin.job_type} of {begin.item_type}.")
         context = JobContext(
             job_id=begin.job_id,
             job_type=begin.job_type,

@@ -1,0 +1,72 @@
+"""When the server is killed, no job and nothing that a job started outlives it."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.runners.support import ROOT, alive, marked_alive, until
+from tests.runners.test_process_stop import growing
+from weft.runners import proctree
+
+
+@contextmanager
+def doomed(marker: str, directory: Path, *job_types: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Give a server that runs these jobs."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.runners.doomed", marker, str(directory), *job_types],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+    )
+    with server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == b"all have begun\n"
+        yield server
+        server.kill()
+
+
+@pytest.mark.parametrize("job_type", ["spins", "swallows", "namelessDaemon", "daemon", "forks", "stuckInC"])
+def test_a_killed_server_leaves_nothing_running(job_type: str, tmp_path: Path) -> None:
+    marker = uuid4().hex
+    with doomed(marker, tmp_path, job_type) as server:
+        assert marked_alive(marker) != []
+
+        server.send_signal(signal.SIGKILL)
+        server.wait()
+
+        until(lambda: marked_alive(marker) == [] and not growing(tmp_path / f"{job_type}.file"))
+
+
+def test_the_keeper_of_a_killed_server_leaves_as_well(tmp_path: Path) -> None:
+    with doomed(uuid4().hex, tmp_path, "spins") as server:
+        (keeper,) = keepers_of(server.pid)
+
+        server.send_signal(signal.SIGKILL)
+        server.wait()
+
+        until(lambda: not alive(keeper))
+
+
+def test_a_keeper_that_is_killed_is_replaced(tmp_path: Path) -> None:
+    marker = uuid4().hex
+    with doomed(marker, tmp_path, "stuckInC") as server:
+        (keeper,) = keepers_of(server.pid)
+        os.kill(keeper, signal.SIGKILL)
+        until(lambda: [pid for pid in keepers_of(server.pid) if pid != keeper] != [])
+
+        server.send_signal(signal.SIGKILL)
+        server.wait()
+
+        until(lambda: marked_alive(marker) == [])
+
+
+def keepers_of(pid: int) -> list[int]:
+    script = proctree.keeper_command()[-1].encode()
+    children = [seen.pid for seen in proctree.processes().values() if seen.parent == pid and seen.lives]
+    return [child for child in children if script in Path(f"/proc/{child}/cmdline").read_bytes()]
