@@ -598,6 +598,20 @@ async def test_jobs_that_end_by_a_move_count_for_pruning(store: JobStore) -> Non
     assert await store.prune_beyond(QUEUE, 0, 10) == 1
 
 
+async def test_jobs_of_many_lines_are_all_pruned_but_not_in_one_go(store: JobStore) -> None:
+    lines = [LogLine(number, NOW, "INFO", "text") for number in range(1, 9_001)]
+    for _ in range(5):
+        running = await start(store)
+        await store.add_lines(running.key, running.epoch, lines)
+        await store.move(an_end(running))
+
+    by_age = await store.prune(after(100), 10)
+    beyond = await store.prune_beyond(QUEUE, 0, 10)
+
+    assert (by_age, beyond) == (3, 2)
+    assert await store.prune(after(100), 10) == 0
+
+
 # ---- progress and lines
 
 

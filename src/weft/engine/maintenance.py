@@ -55,8 +55,8 @@ class Maintenance:
 
     async def _prune(self) -> None:
         batch = self._retention.batch
-        while await self._engine.prune(older_than=self._retention.length, limit=batch) == batch:
+        while await self._engine.prune(older_than=self._retention.length, limit=batch):
             pass  # each batch is a commit of its own, so that others are served between two
         for queue, keep in self._retention.keep:
-            while await self._engine.store.prune_beyond(queue, keep, batch) == batch:
+            while await self._engine.store.prune_beyond(queue, keep, batch):
                 pass

@@ -79,10 +79,10 @@ class JobStore(Protocol):
         """Refuse all further inserts into *scope* and every scope below it."""
 
     async def prune(self, ended_before: datetime, limit: int) -> int:
-        """Delete up to *limit* jobs that ended before; return how many."""
+        """Delete up to *limit* jobs that ended before; return how many, 0 only where none is left."""
 
     async def prune_beyond(self, queue: str, keep: int, limit: int) -> int:
-        """Delete up to *limit* ended jobs of *queue* beyond the newest *keep* of their scope."""
+        """Delete up to *limit* ended jobs of *queue* beyond the newest *keep* of their scope; see `prune`."""
 
     async def note_progress(self, key: JobKey, epoch: int, progress: Progress) -> None:
         """Keep how far a job is; dropped where the epoch is over."""

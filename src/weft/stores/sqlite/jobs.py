@@ -30,6 +30,10 @@ SQL = load("weft.stores.sqlite", "jobs.sql")
 
 MOST_LINES = 10_000
 MOST_LINE_BYTES = 16 * 1024
+
+# One commit prunes no further job once it has come to so many lines: others wait for the writer meanwhile.
+MOST_LINES_PRUNED = 20_000
+
 LINES_DROPPED = f"The job wrote more than {MOST_LINES - 1:,} lines: this one and all after it were dropped."
 
 _LAST_NUMBER = 2**63 - 1
@@ -83,13 +87,15 @@ def close_scope(db: Connection, scope: str) -> None:
 
 
 def prune(db: Connection, ended_before: datetime, limit: int) -> int:
-    db.execute(SQL["prune"], {"ended_before": micros(ended_before), "limit": limit})
+    bounds: Bindings = {"limit": limit, "most_lines": MOST_LINES_PRUNED}
+    db.execute(SQL["prune"], bounds | {"ended_before": micros(ended_before)})
     crash_point("store.mid-prune")
     return db.changes()
 
 
 def prune_beyond(db: Connection, queue: str, keep: int, limit: int) -> int:
-    db.execute(SQL["prune_beyond"], {"queue": queue, "keep": keep, "limit": limit})
+    bounds: Bindings = {"limit": limit, "most_lines": MOST_LINES_PRUNED}
+    db.execute(SQL["prune_beyond"], bounds | {"queue": queue, "keep": keep})
     crash_point("store.mid-prune")
     return db.changes()
 

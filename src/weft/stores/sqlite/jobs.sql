@@ -150,28 +150,47 @@ WHERE lease_until > :now
 
 -- name: prune
 DELETE FROM jobs WHERE number IN (
-    SELECT number FROM jobs
-    WHERE ended_at < :ended_before
-    ORDER BY ended_at
-    LIMIT :limit
+    WITH oldest AS (
+        SELECT
+            jobs.number,
+            ended_at,
+            COALESCE((SELECT MAX(lines.number) FROM lines WHERE lines.job = jobs.number), 0) AS its_lines
+        FROM jobs
+        WHERE ended_at < :ended_before
+        ORDER BY ended_at
+        LIMIT :limit
+    ),
+    counted AS (
+        SELECT number, SUM(its_lines) OVER (ORDER BY ended_at, number) - its_lines AS lines_before
+        FROM oldest
+    )
+    SELECT number FROM counted WHERE lines_before < :most_lines
 )
 
 -- name: prune_beyond
 DELETE FROM jobs WHERE number IN (
-    SELECT older.number
-    FROM ended_jobs CROSS JOIN jobs AS older
-    WHERE ended_jobs.queue = :queue AND ended_jobs.jobs > :keep
-        AND older.scope = ended_jobs.scope
-        AND older.queue = ended_jobs.queue
-        AND older.ended_at IS NOT NULL
-        AND older.number <= (
-            SELECT kept.number FROM jobs AS kept
-            WHERE kept.scope = ended_jobs.scope AND kept.queue = ended_jobs.queue
-                AND kept.ended_at IS NOT NULL
-            ORDER BY kept.number DESC
-            LIMIT 1 OFFSET :keep
-        )
-    LIMIT :limit
+    WITH older AS (
+        SELECT
+            jobs.number,
+            COALESCE((SELECT MAX(lines.number) FROM lines WHERE lines.job = jobs.number), 0) AS its_lines
+        FROM ended_jobs CROSS JOIN jobs
+        WHERE ended_jobs.queue = :queue AND ended_jobs.jobs > :keep
+            AND jobs.scope = ended_jobs.scope
+            AND jobs.queue = ended_jobs.queue
+            AND jobs.ended_at IS NOT NULL
+            AND jobs.number <= (
+                SELECT kept.number FROM jobs AS kept
+                WHERE kept.scope = ended_jobs.scope AND kept.queue = ended_jobs.queue
+                    AND kept.ended_at IS NOT NULL
+                ORDER BY kept.number DESC
+                LIMIT 1 OFFSET :keep
+            )
+        LIMIT :limit
+    ),
+    counted AS (
+        SELECT number, SUM(its_lines) OVER (ORDER BY number) - its_lines AS lines_before FROM older
+    )
+    SELECT number FROM counted WHERE lines_before < :most_lines
 )
 
 -- name: note_progress
