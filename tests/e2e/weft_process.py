@@ -190,9 +190,12 @@ class WeftProcess:
     def wait_for(self, instance: str, *statuses: str, seconds: float = 30) -> str:
         """Wait until an instance has one of *statuses*; return it."""
         wanted = statuses or FINAL
-        return eventually(
-            lambda: (s := self.status(instance)) in wanted and s, seconds, f"{instance} {wanted}"
-        )
+
+        def reached() -> str:
+            status = self.status(instance)
+            return status if status in wanted else ""
+
+        return eventually(reached, seconds, f"{instance} {wanted}")
 
 
 def eventually(look: Callable[[], T], seconds: float, what: str) -> T:
