@@ -13,7 +13,7 @@ from msgspec import UNSET
 from weft.cli.connect import connect
 from weft.cli.errors import ENDS, Exit, Misused
 from weft.cli.names import Place, find_item
-from weft.cli.options import AsJson, Data, ItemNamed, JobNamed, Timeout, WorkspaceNamed, group
+from weft.cli.options import AsJson, Data, ItemNamed, JobNamed, Timeout, WorkspaceNamed, group, whole
 from weft.cli.output import pretty, print_json, print_json_line, print_pairs, print_table, printable, tell
 from weft.cli.payload import read_payload
 from weft.cli.watching import amount, watching
@@ -21,6 +21,8 @@ from weft.client import Accepted, JobDetails, LogLine, WaitTimedOut, WeftClient
 from weft.contracts.core import ItemJobInstance
 
 LINES_POLL_SECONDS = 0.5
+
+Limit = Annotated[int | None, Parameter(converter=whole, help="Only the newest so many.")]
 
 app = group("job", "Run jobs, look at them, wait for them, cancel them.")
 
@@ -67,7 +69,9 @@ def list_all(
     item: ItemNamed,
     /,
     *,
-    limit: Annotated[int | None, Parameter(name="--limit", help="Only the newest so many.")] = None,
+    limit: Annotated[
+        int | None, Parameter(name="--limit", converter=whole, help="Only the newest so many.")
+    ] = None,
     as_json: AsJson = False,
     data: Data = None,
 ) -> None:

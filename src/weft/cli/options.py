@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, Token
+
+
+def whole(type: object, tokens: Sequence[Token]) -> int:
+    """Read a whole number. Left alone, cyclopts rounds 1.5 to 2."""
+    text = tokens[0].value
+    if not re.fullmatch("[+-]?[0-9]+", text):
+        raise ValueError(f"{text!r} is not a whole number")
+    return int(text)
+
 
 Data = Annotated[
     Path | None,

@@ -9,13 +9,15 @@ from uuid import UUID, uuid4
 from cyclopts import Parameter
 
 from weft.cli.errors import Misused
-from weft.cli.options import Data
+from weft.cli.options import Data, whole
 from weft.cli.server import USER
 from weft.cli.signing import Signing, open_issuer
 from weft.settings import data_directory
 
 EXAMPLE = "Contoso.FinanceAnalytics"
 LONGEST_SECONDS = 10 * 365 * 24 * 3600
+
+Seconds = Annotated[int, Parameter(converter=whole, allow_leading_hyphen=True)]
 
 
 def token(  # noqa: PLR0913 - each is an option of the command
@@ -28,7 +30,9 @@ def token(  # noqa: PLR0913 - each is an option of the command
     tenant: str | None = None,
     scope: Annotated[list[str] | None, Parameter(name="--scope")] = None,
     app: bool = False,
-    expires_in: Annotated[int, Parameter(name="--expires-in", allow_leading_hyphen=True)] = 3600,
+    expires_in: Annotated[
+        int, Parameter(name="--expires-in", allow_leading_hyphen=True, converter=whole)
+    ] = 3600,
     headers: bool = False,
     workload: str = EXAMPLE,
     data: Data = None,

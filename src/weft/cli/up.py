@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from weft.cli.errors import CommandFailed, Misused
-from weft.cli.options import Data
+from weft.cli.options import Data, whole
 from weft.cli.server import is_loopback
 from weft.settings import EXAMPLE_WORKLOAD, Profile, Settings, data_directory
 
@@ -23,7 +23,7 @@ def up(
     *,
     data: Data = None,
     host: str = "127.0.0.1",
-    port: int = 7431,
+    port: Annotated[int, Parameter(converter=whole, allow_leading_hyphen=True)] = 7431,
     profile: Literal["local", "service"] = "local",
     workload: Workloads = None,
 ) -> int:
@@ -38,7 +38,7 @@ def up(
     profile
         local: quick polls and no limits; service: as the real services.
     """
-    _check_platform(sys.platform)
+    check_platform(sys.platform)
     settings = _settings(data_directory(data), host=host, port=port, profile=profile, workloads=workload)
     if "" not in sys.path:
         sys.path.insert(0, "")  # a workload may lie in the current directory
@@ -85,6 +85,6 @@ def _serve(settings: Settings) -> int:
         raise CommandFailed(f"cannot serve: {failed}") from None
 
 
-def _check_platform(platform: str) -> None:
+def check_platform(platform: str) -> None:
     if platform != "linux":
         raise Misused(f"weft serves on Linux only, and this is {platform}")
