@@ -256,7 +256,7 @@ async def test_a_job_that_will_not_stop_stays_in_progress_until_it_has_stopped(h
     after = await house.until("Cancelled")
 
     assert (answer.status, answer.json(), between) == (200, running, running)
-    assert 0.19 <= waited < 2
+    assert 0.19 <= waited < 5
     assert after["startTimeUtc"] == running["startTimeUtc"]
 
 
