@@ -147,6 +147,33 @@ async def test_the_log_stays_bounded(store: SqliteStore, path: Path) -> None:
     assert 1_000_000 < longest < 20_000_000
 
 
+async def test_a_backup_taken_while_jobs_come_in_is_a_sound_store(
+    store: SqliteStore, path: Path, tmp_path: Path
+) -> None:
+    before = [await keep(store) for _ in range(20)]
+    copy = tmp_path / "copy.db"
+
+    async with asyncio.TaskGroup() as group:
+        during = [group.create_task(keep(store)) for _ in range(40)]
+        await asyncio.to_thread(_back_up, path, copy)
+
+    assert all(task.done() for task in during)
+    restored = SqliteStore.open(copy, writes_waiting=50)
+    assert [await restored.get(job.key) for job in before] == before
+    assert restored.store_id == store.store_id
+    await restored.close()
+
+
+def _back_up(source: Path, target: Path) -> None:
+    to, of = apsw.Connection(str(target)), apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
+    with to.backup("main", of, "main") as backup:
+        while not backup.done:
+            backup.step(5)
+    assert to.pragma("integrity_check") == "ok"
+    of.close()
+    to.close()
+
+
 # ---- the mistake of one caller
 
 

@@ -49,12 +49,10 @@ class SqliteStore:
 
     async def close(self) -> None:
         """Write what waits, and let another server open the file."""
-        await asyncio.to_thread(self._close)
-
-    def _close(self) -> None:
-        self._one.close()
-        self._many.close()
-        self._writer.close()
+        # The writer last: whoever closes last brings the log into the database, and readers may not write.
+        for thread in (self._one, self._many, self._writer):
+            thread.stop()
+            await asyncio.to_thread(thread.join)
         self._lock.release()
 
     @property

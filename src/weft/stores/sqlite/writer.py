@@ -43,9 +43,12 @@ class Writer:
     def call(self, work: Work[*Ts, T], *arguments: *Ts) -> asyncio.Future[T]:
         return self._calls.put(work, *arguments)
 
-    def close(self) -> None:
-        """Write what waits, and end. Blocks."""
+    def stop(self) -> None:
+        """Take no more calls. To be called on the event loop, so that none slips in behind the last."""
         self._calls.close()
+
+    def join(self) -> None:
+        """Return when what waited is written and the connection closed. Blocks."""
         self._thread.join()
 
     def _work(self) -> None:
