@@ -1,6 +1,6 @@
 """A workload whose jobs do all that a job may do to a server."""
 
-# ruff: noqa: T201 PTH - jobs print, and look at descriptors
+# ruff: noqa: T201, PTH109, PTH115, PTH208 - jobs print, and look at descriptors
 
 from __future__ import annotations
 

@@ -25,10 +25,12 @@ def doomed(marker: str, directory: Path, *job_types: str) -> Iterator[subprocess
         stdout=subprocess.PIPE,
     )
     with server:
-        assert server.stdout is not None
-        assert server.stdout.readline() == b"all have begun\n"
-        yield server
-        server.kill()
+        try:
+            assert server.stdout is not None
+            assert server.stdout.readline() == b"all have begun\n"
+            yield server
+        finally:
+            server.kill()
 
 
 @pytest.mark.parametrize("job_type", ["spins", "swallows", "namelessDaemon", "daemon", "forks", "stuckInC"])

@@ -20,7 +20,7 @@ from weft.runners.frames import CHANNEL, AnyFrame, Begin, Broken, Cancel, Ended,
 from weft.runners.output import Output, line_text
 from weft.runners.reporting import Reporter
 
-_REMEMBERED_LINES = 20
+_REMEMBERED_LINES = 40
 
 # The job processes of this server process, of any runner. An adopted process that is none of these, and bears
 # the tag, is an orphan of a job whose process died.
