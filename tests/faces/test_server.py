@@ -33,11 +33,15 @@ HUGE = 5_000_000
 
 
 class Echo:
-    """Answers with the size of the JSON body; `/hold` waits, `/big` answers much, `/deaf` reads no body."""
+    """Answers with the size of the JSON body.
+
+    `/hold` waits first, `/big` answers much, `/deaf` reads no body, `/gulp` reads on without a limit.
+    """
 
     def __init__(self) -> None:
         self.held = threading.Semaphore(0)
         self.left = threading.Semaphore(0)
+        self.gulped: queue.Queue[int] = queue.Queue()
         self._go: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -45,6 +49,8 @@ class Echo:
         request = Request(scope, receive)
         if scope["path"] == "/hold":
             await self._hold()
+        if scope["path"] == "/gulp":
+            return await self._gulp(receive)
         status, body = 200, b"x" * HUGE
         if scope["path"] not in ("/big", "/deaf"):
             status, body = await self._read(request)
@@ -53,6 +59,7 @@ class Echo:
         length = (b"content-length", str(len(body)).encode())
         await send({"type": "http.response.start", "status": status, "headers": [length]})
         await send({"type": "http.response.body", "body": body})
+        return None
 
     def let_go(self) -> None:
         assert self._loop is not None
@@ -66,6 +73,12 @@ class Echo:
             await self._go.wait()
         finally:
             self.left.release()
+
+    async def _gulp(self, receive: Receive) -> None:
+        size = 0
+        while (message := await receive())["type"] == "http.request":
+            size += len(message["body"])
+        self.gulped.put(size)
 
     async def _read(self, request: Request) -> tuple[int, bytes]:
         try:
@@ -293,7 +306,18 @@ def test_a_broken_request_after_a_good_one_takes_nothing_from_it(server: Running
         answer = closes_within(client, 5)
 
     assert status(answer) == 200
+    assert b"connection: close" in answer
     assert answer.endswith(b"2 bytes")
+
+
+def test_a_broken_body_behind_a_request_that_waits_gets_no_answer_of_its_own(server: Running) -> None:
+    with server.connect() as client:
+        client.sendall(head("/hold", "GET") + head("/", "POST", "Transfer-Encoding: chunked") + b"zz\r\n")
+        assert closes_within(client, 5) == b""
+
+    assert server.echo.held.acquire(timeout=PATIENCE_SECONDS)
+    server.echo.let_go()
+    assert server.echo.left.acquire(timeout=PATIENCE_SECONDS)
 
 
 def test_an_upgrade_is_not_offered_and_ends_the_connection(server: Running) -> None:
@@ -315,6 +339,47 @@ def test_an_announced_body_over_the_cap_is_answered_unread(server: Running) -> N
 
     assert status(answer) == 413
     assert b"connection: close" in answer
+
+
+def test_an_answer_to_a_body_over_the_cap_reaches_a_client_that_reads_late(server: Running) -> None:
+    with socket.socket() as client:
+        client.settimeout(PATIENCE_SECONDS)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32_768)  # the kernel cannot swallow the body
+        client.connect(("127.0.0.1", server.port))
+        client.sendall(head("/", "POST", "Content-Length: 3500000") + b" " * 3_500_000)
+
+        assert one_answer(client)[0] == 413
+
+
+def test_an_announced_body_over_the_cap_ends_the_connection_though_nobody_reads_it(server: Running) -> None:
+    with server.connect() as client:
+        client.sendall(head("/deaf", "POST", "Content-Length: 100001"))
+        answer = closes_within(client, 5)
+
+    assert answer.endswith(b"deaf")
+    assert b"connection: close" in answer
+
+
+def test_nothing_behind_a_body_over_the_cap_is_run(server: Running) -> None:
+    size = LIMITS.body_bytes
+    with server.connect() as client:
+        client.sendall(head("/", "POST", "Transfer-Encoding: chunked"))
+        client.sendall(b"%x\r\n" % size + b" " * size + b"\r\n")
+        client.sendall(b"1\r\n \r\n0\r\n\r\n" + head("/hold", "GET"))
+        answer = everything(client)
+
+    assert status(answer) == 413
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert not server.echo.held.acquire(blocking=False)
+
+
+def test_a_face_without_a_limit_gets_no_more_than_the_cap(server: Running) -> None:
+    with server.connect() as client:
+        client.sendall(head("/gulp", "POST", "Transfer-Encoding: chunked"))
+        for _ in range(60):
+            client.sendall(b"2000\r\n" + b" " * 0x2000 + b"\r\n")
+
+    assert server.echo.gulped.get(timeout=PATIENCE_SECONDS) < LIMITS.body_bytes + 0x2000
 
 
 def test_an_endless_body_is_answered_at_the_cap_and_closed(server: Running) -> None:
@@ -514,6 +579,42 @@ def test_the_end_does_not_wait_for_ever(tmp_path: Path) -> None:
         assert server.ended.wait(PATIENCE_SECONDS)
         assert server.echo.left.acquire(timeout=PATIENCE_SECONDS)
         everything(client)
+
+
+async def test_nothing_stays_connected_after_the_end(tmp_path: Path) -> None:
+    started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    stop = asyncio.Event()
+    settings = Settings(data=tmp_path, port=0, limits=LIMITS, shutdown_grace=timedelta(seconds=0.1))
+    echo = Echo()
+    serving = asyncio.create_task(serve(echo, settings, ready=started.set_result, stop=stop))
+    reader, writer = await asyncio.open_connection("127.0.0.1", await started)
+    writer.write(head("/hold", "POST", "Content-Length: 10"))
+    await asyncio.to_thread(echo.held.acquire, timeout=PATIENCE_SECONDS)
+
+    stop.set()
+    await asyncio.wait_for(serving, PATIENCE_SECONDS)
+
+    assert await asyncio.wait_for(reader.read(), PATIENCE_SECONDS) == b""
+    writer.close()
+
+
+async def test_a_cancelled_server_is_gone_at_once(tmp_path: Path) -> None:
+    started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    settings = Settings(data=tmp_path, port=0, limits=LIMITS)
+    serving = asyncio.create_task(serve(Echo(), settings, ready=started.set_result, stop=asyncio.Event()))
+    port = await started
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(head("/deaf", "GET"))
+    await reader.readuntil(b"deaf")
+
+    serving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await serving
+
+    assert await asyncio.wait_for(reader.read(), PATIENCE_SECONDS) == b""
+    writer.close()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
 
 
 def test_a_taken_port_is_said_before_anything_runs(tmp_path: Path) -> None:

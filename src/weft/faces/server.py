@@ -51,8 +51,8 @@ async def serve(
     try:
         await server.serve(sockets=[listener])
     finally:
+        server.drop()
         listener.close()
-        server.drop_connections()
 
 
 def _bound(host: str, port: int) -> socket.socket:
@@ -96,6 +96,7 @@ class _Server(uvicorn.Server):
 
     def __init__(self, config: _Config, ready: Callable[[int], None], stop: asyncio.Event) -> None:
         super().__init__(config)
+        self.servers: list[asyncio.base_events.Server] = []
         self._ready = ready
         self._stop = stop
 
@@ -112,7 +113,10 @@ class _Server(uvicorn.Server):
                     await self._stop.wait()
             await self.on_tick(0)
 
-    def drop_connections(self) -> None:
+    def drop(self) -> None:
+        """End at once what is left: nothing after a graceful end, all where the caller was cancelled."""
+        for server in self.servers:
+            server.close()
         for connection in list(self.server_state.connections):
             connection.transport.abort()
 
@@ -222,10 +226,7 @@ class _Connection(HttpToolsProtocol):
             self._unread = None
 
     def timeout_keep_alive_handler(self) -> None:
-        if self.transport.get_write_buffer_size():
-            self.transport.abort()
-        else:
-            super().timeout_keep_alive_handler()
+        self.transport.abort()  # a close would wait for a client that never read its answer
 
     def shutdown(self) -> None:
         if self._lingered_bytes is not None:
