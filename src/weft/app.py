@@ -230,6 +230,7 @@ class Server:
                 FaceMount("/v1", core_routes.routes(core)),
                 FaceMount("/weft/v1", extra.routes(core)),
                 *public.routes(self._readiness, self._issuer.discovery, self._issuer.jwks),
+                core_routes.no_route(core),
             ]
         )
         faces.router.redirect_slashes = False  # no published address answers with a redirect

@@ -305,8 +305,9 @@ def test_nothing_but_liveness_and_the_issuers_documents_is_open(weft: WeftProces
         "/workload/readyz",
     ]
 
+    closed += ["/", "/nothing", "/.env", "/openapi.json", "/livez/", "/issuer/x"]
     assert [weft.bare("GET", path).status for path in public] == [200] * 4
-    assert [weft.bare("GET", path).status for path in closed] == [401] * 6
+    assert [weft.bare("GET", path).status for path in closed] == [401] * 12
 
 
 def _command(pid: int) -> str:

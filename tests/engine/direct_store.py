@@ -46,6 +46,9 @@ class DirectStore:
     async def get(self, key: JobKey) -> Job | None:
         return self._read(jobs.get, key)
 
+    async def scopes(self, id: str) -> Sequence[str]:
+        return self._read(jobs.scopes, id)
+
     async def page(self, scope: str, *, before: int | None, limit: int) -> Sequence[Job]:
         return self._read(jobs.page, scope, before, limit)
 

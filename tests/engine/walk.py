@@ -218,7 +218,7 @@ class Client:
 
     async def bury(self, new: NewJob) -> Job | None:
         try:
-            job = await self._ask(lambda engine: engine.bury(new, by="somebody"))
+            job = await self._ask(lambda engine: engine.bury(new, by="somebody", family="kit"))
         except JobEnded:
             return None
         if job is not None:

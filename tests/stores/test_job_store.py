@@ -108,6 +108,14 @@ async def test_one_id_names_another_job_in_another_scope(store: JobStore) -> Non
     assert await store.get(second.key) == second
 
 
+async def test_an_id_is_found_in_every_scope_that_has_it(store: JobStore) -> None:
+    for scope in ("a/1", "a/2", "b/1"):
+        await keep(store, key=JobKey(scope, "x" if scope != "a/2" else "y"))
+
+    assert sorted(await store.scopes("x")) == ["a/1", "b/1"]
+    assert await store.scopes("z") == []
+
+
 async def test_of_many_inserts_of_one_key_one_wins(store: JobStore) -> None:
     job = a_job()
 

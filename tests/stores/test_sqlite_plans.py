@@ -43,13 +43,14 @@ async def test_a_statement_searches_and_never_scans(db: apsw.Connection, name: s
 @pytest.mark.parametrize(
     ("name", "index"),
     [
-        ("get", "jobs_by_key (scope=? AND id=?)"),
+        ("scopes", "jobs_by_key (id=?)"),
+        ("get", "jobs_by_key (id=? AND scope=?)"),
         ("page", "jobs_by_scope (scope=? AND number<?)"),
         ("live", "jobs_live (scope=?)"),
         ("claim", "jobs_by_state (queue=? AND state=? AND available_at<?)"),
         ("adopt", "jobs_by_lease (lease_until<?)"),
         ("lost", "jobs_by_lease (lease_until<?)"),
-        ("move", "jobs_by_key (scope=? AND id=?)"),
+        ("move", "jobs_by_key (id=? AND scope=?)"),
         ("extend", "jobs_by_worker (worker=?)"),
         ("prune", "jobs_by_end (ended_at<?)"),
         ("prune_beyond", "jobs_by_scope (scope=? AND number<?)"),

@@ -76,14 +76,17 @@ class Engine:
             if moved is not None:
                 return moved
 
-    async def bury(self, new: NewJob, *, by: str = "") -> Job:
+    async def bury(self, new: NewJob, *, by: str = "", family: str) -> Job:
         """Cancel a job that may not have been submitted yet, so that a late submit never runs it.
 
-        Raises JobEnded where the job is known and has ended.
+        Raises JobEnded where the job is known and has ended, and JobNotFound where another scope below
+        *family* has a job of this id: to say that it is cancelled would not be true of that one.
         """
         try:
             return await self.cancel(new.key, by=by)
         except JobNotFound:
+            if any(scope.startswith(f"{family}/") for scope in await self.store.scopes(new.key.id)):
+                raise
             buried = await self._insert(replace(new, fingerprint=b""), Event.BURY, by=by)
         return buried if buried.is_final else await self.cancel(new.key, by=by)
 

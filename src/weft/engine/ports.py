@@ -48,6 +48,9 @@ class JobStore(Protocol):
 
     async def get(self, key: JobKey) -> Job | None: ...
 
+    async def scopes(self, id: str) -> Sequence[str]:
+        """Return the scopes that have a job of this id."""
+
     async def page(self, scope: str, *, before: int | None, limit: int) -> Sequence[Job]:
         """Return jobs of *scope*, newest first, whose number is below *before*."""
 

@@ -201,6 +201,17 @@ async def test_a_job_of_another_place_is_as_unknown_as_one_that_never_was(
     }
 
 
+@pytest.mark.parametrize("other", [{"workspace": JOB}, {"item": JOB}])
+async def test_a_job_cannot_be_cancelled_from_another_place(other: dict[str, str], idle: House) -> None:
+    await idle.create()
+
+    answer = await idle.cancel(**other)
+
+    assert (answer.status, answer.json()["errorCode"]) == (404, "JobInstanceNotFound")
+    assert (await idle.get()).json()["status"] == "NotStarted"
+    assert (await idle.get(**other)).status == 404
+
+
 async def test_a_job_of_another_tenant_is_unknown_to_its_bytes(idle: House) -> None:
     await idle.create()
     tokens = idle.identity.issuer.subject_and_app(FINANCE, "eve", tenant=ITEM)

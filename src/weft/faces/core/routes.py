@@ -53,6 +53,11 @@ def routes(core: CoreFace) -> list[BaseRoute]:
     return routes_of(core, ADDRESSES)
 
 
+def no_route(core: CoreFace) -> BaseRoute:
+    """Return the route for what belongs to no face: told in Core's words, and only to who shows a token."""
+    return EveryPath(Endpoint(core, {}))
+
+
 def routes_of(core: CoreFace, addresses: Mapping[str, Operations]) -> list[BaseRoute]:
     known = [AnyCaseRoute(path, Endpoint(core, operations)) for path, operations in addresses.items()]
     return [*known, EveryPath(Endpoint(core, {}))]

@@ -103,11 +103,12 @@ class WorkloadHost:
     async def cancel(self, call: Call) -> Answer:
         """Jobs_CancelItemJobInstance: waits a moment for the stop, so that a job that stops quickly says so.
 
-        An unknown instance is kept as cancelled, so that a create that is still under way never runs.
+        An unknown instance is kept as cancelled, so that a create that is still under way never runs; one
+        that the tenant has at another place is JobInstanceNotFound here.
         """
         new = self._named(call).job(call)
         try:
-            job = await self._engine.bury(new, by=call.user)
+            job = await self._engine.bury(new, by=call.user, family=f"{QUEUE}/{call.caller.tenant}")
             if not job.is_final:
                 job = await self._engine.wait(new.key, seconds=self._quick_stop_seconds)
         except JobEnded as ended:

@@ -123,6 +123,10 @@ def get(db: Connection, key: JobKey) -> Job | None:
     return job_of(rows[0]) if rows else None
 
 
+def scopes(db: Connection, id: str) -> Sequence[str]:
+    return [name for (name,) in db.execute(SQL["scopes"], {"id": id})]
+
+
 def page(db: Connection, scope: str, before: int | None, limit: int) -> Sequence[Job]:
     bound = _LAST_NUMBER if before is None else before
     rows = db.execute(SQL["page"], {"scope": scope, "before": bound, "limit": limit})

@@ -47,6 +47,12 @@ CROSS JOIN jobs ON jobs.scope = scopes.number
 LEFT JOIN payloads ON payloads.job = jobs.number
 WHERE scopes.name = :scope AND jobs.id = :id
 
+-- name: scopes
+SELECT scopes.name
+FROM jobs
+CROSS JOIN scopes ON scopes.number = jobs.scope
+WHERE jobs.id = :id
+
 -- name: page
 SELECT jobs.*, scopes.name, payloads.payload
 FROM scopes

@@ -70,6 +70,9 @@ class SqliteStore:
     async def get(self, key: JobKey) -> Job | None:
         return await self._one.call(jobs.get, key)
 
+    async def scopes(self, id: str) -> Sequence[str]:
+        return await self._one.call(jobs.scopes, id)
+
     async def page(self, scope: str, *, before: int | None, limit: int) -> Sequence[Job]:
         return await self._many.call(jobs.page, scope, before, limit)
 

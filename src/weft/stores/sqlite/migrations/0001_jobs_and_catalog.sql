@@ -44,7 +44,7 @@ CREATE TABLE jobs (
     error TEXT
 ) STRICT;
 
-CREATE UNIQUE INDEX jobs_by_key ON jobs (scope, id);
+CREATE UNIQUE INDEX jobs_by_key ON jobs (id, scope);
 CREATE INDEX jobs_by_scope ON jobs (scope, number);
 CREATE INDEX jobs_by_state ON jobs (queue, state, available_at, number);
 CREATE INDEX jobs_live ON jobs (scope) WHERE ended_at IS NULL;
