@@ -227,8 +227,8 @@ PARAMETERS = [
     parameters("empty name", {"name": "", "type": "Text", "value": "x"}, field="parameters[0].name"),
     parameters(
         "a name twice",
-        {"name": "horizon", "type": "Text", "value": "x"},
         {"name": "HORIZON", "type": "Text", "value": "x"},
+        {"name": "horizon", "type": "Text", "value": "x"},
         field="parameters[1].name",
     ),
     parameters(

@@ -8,9 +8,11 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
 from tests.faces.core.serving import HOST, NOWHERE, Place, Served
-from tests.transcripts.player import Answer
+from tests.transcripts.clients import InProcess
+from tests.transcripts.player import Answer, Request
 from weft.catalog.model import Role
 
 OTHER_TENANT = "7b3f1f0e-5a0f-4c56-8f2e-1d8a4a1c0b11"
@@ -226,6 +228,36 @@ async def test_a_member_who_was_removed_finds_nothing_at_once(served: Served, pl
     answer = await served.call("GET", place.path, token=token)
 
     assert refused(answer, 404, "WorkspaceNotFound")
+
+
+@pytest.mark.parametrize("target", ["{jobs}/calculateForecast/instances", "/v1/workspaces/{w}/items"])
+async def test_a_member_who_is_removed_while_the_body_arrives_does_nothing_more(
+    served: Served, place: Place, target: str
+) -> None:
+    token = await served.grant(place, "colleague", Role.CONTRIBUTOR)
+    removed: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        async def slowly() -> Message:
+            with served.writing() as database:
+                database.execute("DELETE FROM roles WHERE principal = ?", (served.user_id("colleague"),))
+            removed.append("colleague")
+            return await receive()
+
+        await served.app(scope, slowly, send)
+
+    answer = await InProcess(app, host=HOST).send(
+        Request(
+            "POST",
+            target.format(jobs=place.jobs, w=place.workspace),
+            (("Authorization", f"Bearer {token}"), ("Content-Type", "application/json")),
+            b'{"displayName": "late", "type": "Notebook"}',
+        )
+    )
+
+    assert removed
+    assert refused(answer, 404, "WorkspaceNotFound")
+    assert served.dump()["jobs"] == []
 
 
 async def test_an_app_needs_a_role_but_no_scopes(served: Served, place: Place) -> None:
