@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from weft import ErrorDetail, JobCancelled, JobContext, JobFailed, Workload
 
@@ -33,7 +33,7 @@ def here(payload: Payload) -> None:
     Path(payload["here"]).write_text(str(os.getpid()))
 
 
-def sleep_on() -> None:
+def sleep_on() -> NoReturn:
     while True:
         time.sleep(60)
 
@@ -147,7 +147,8 @@ class Unsayable(Exception):
 @workload.job(TYPE, "raises")
 def raises(ctx: JobContext, payload: Payload) -> None:
     try:
-        _ = {}["missing"]  # type: ignore[var-annotated]
+        known: Payload = {}
+        known["missing"]()
     except KeyError as missing:
         raise Unhappy("about this") from missing
 

@@ -105,6 +105,7 @@ def a_job(job_type: str, payload: Any, item_type: str) -> Job:
 
 def a_runner(
     settings: RunnerSettings = QUICK,
+    /,
     *,
     workload: str = "tests.runners.jobs:workload",
     marker: str | None = None,
@@ -121,7 +122,7 @@ def a_runner(
 
 @asynccontextmanager
 async def running(
-    settings: RunnerSettings = QUICK, *, marker: str | None = None, **options: str
+    settings: RunnerSettings = QUICK, /, *, marker: str | None = None, **options: str
 ) -> AsyncIterator[ProcessRunner]:
     """Give a started runner, and hold it to its word that nothing is left when it is closed."""
     marker = marker or uuid4().hex

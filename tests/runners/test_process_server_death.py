@@ -69,6 +69,12 @@ def test_a_keeper_that_is_killed_is_replaced(tmp_path: Path) -> None:
 
 
 def keepers_of(pid: int) -> list[int]:
-    script = proctree.keeper_command()[-1].encode()
     children = [seen.pid for seen in proctree.processes().values() if seen.parent == pid and seen.lives]
-    return [child for child in children if script in Path(f"/proc/{child}/cmdline").read_bytes()]
+    return [child for child in children if runs_keeper(child)]
+
+
+def runs_keeper(pid: int) -> bool:
+    try:
+        return proctree.keeper_command()[-1].encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:  # it ended since it was seen
+        return False

@@ -51,9 +51,11 @@ _ALL_CHILDREN = 0x40000000  # __WALL: also children that do not tell of their en
 class Link:
     """The child's end of the channel."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, descriptors: str) -> None:
+        fd, self._begun = map(int, descriptors.split(","))
         self._socket = socket.socket(fileno=fd)
         self._socket.set_inheritable(False)
+        os.set_inheritable(self._begun, False)
         self._sending = threading.Lock()
         # What the job forks must not keep the channel, nor speak in it.
         os.register_at_fork(after_in_child=self._socket.close)
@@ -62,6 +64,10 @@ class Link:
         """Send *frame*; where the server is gone nobody listens, and the listener ends this process."""
         with self._sending, suppress(OSError):
             self._socket.sendall(pack(frame))
+
+    def note_begun(self) -> None:
+        """Note that a function is called now, so that its job is never begun again elsewhere."""
+        os.eventfd_write(self._begun, 1)
 
     def receive(self) -> bytes:
         """Return some bytes, none at the end."""
@@ -175,6 +181,7 @@ class Worker:
             del task, ended
 
     def _do(self, task: Task) -> Ended:
+        self._link.note_begun()
         self._surroundings.restore()
         self._teller.begin(task.begin.turn)
         try:
@@ -211,7 +218,7 @@ class Worker:
 def main(specs: Sequence[str]) -> int:
     """Do jobs of the workloads *specs* until the server ends this process."""
     _settle()
-    link = Link(int(os.environ.pop(CHANNEL)))
+    link = Link(os.environ.pop(CHANNEL))
     listener = Listener(link)
     try:
         jobs = _load(specs)

@@ -9,6 +9,8 @@ import msgspec
 
 from weft.engine.jobs import JobError, Progress
 
+# The environment variable with the numbers of two descriptors: of the socket, and of an eventfd to which the
+# process adds one before it calls a function. Read when it has died, that tells whether its last job began.
 CHANNEL = "WEFT_JOB_CHANNEL"
 LARGEST_BYTES = 8 * 1024 * 1024
 _LENGTH = struct.Struct("!I")

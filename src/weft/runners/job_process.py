@@ -39,11 +39,15 @@ def memory_tag() -> int | None:
 
 
 class Turn:
-    """One job in a process. *ended* is None where the process died of it."""
+    """One job in a process.
+
+    *ended* is None where the process died; *began* then says whether the function may have been called.
+    """
 
     def __init__(self, number: int, reporter: Reporter) -> None:
         self.number = number
         self.reporter = reporter
+        self.began = True
         self.ended: asyncio.Future[Ended | None] = asyncio.get_running_loop().create_future()
 
 
@@ -134,15 +138,17 @@ class JobProcess:
         opened.callback(theirs.close)
         failed = opened.enter_context(contextlib.ExitStack())
         failed.callback(ours.close)
+        self._begun = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        failed.callback(os.close, self._begun)
         out, out_end = _pipe(opened, failed)
         err, err_end = _pipe(opened, failed)
         self._popen = subprocess.Popen(
             command,
-            env={proctree.MARK: self._mark, CHANNEL: str(theirs.fileno()), **environment},
+            env={proctree.MARK: self._mark, CHANNEL: f"{theirs.fileno()},{self._begun}", **environment},
             stdin=subprocess.DEVNULL,
             stdout=out_end,
             stderr=err_end,
-            pass_fds=(theirs.fileno(),),
+            pass_fds=(theirs.fileno(), self._begun),
             start_new_session=True,
         )
         failed.pop_all()
@@ -214,8 +220,16 @@ class JobProcess:
         self._popen.wait()
         _OURS.discard(self._popen.pid)
         self._settle_boot(self._boot_failure())
+        if self._turn is not None:
+            self._turn.began = self._count_begun() == self._turns
         self._end_turn(None)
         self.gone.set()
+
+    def _count_begun(self) -> int:
+        try:
+            return os.eventfd_read(self._begun)
+        except BlockingIOError:
+            return 0
 
     def _settle_boot(self, error: JobError | None) -> None:
         if not self.booted.done():
@@ -234,6 +248,7 @@ class JobProcess:
         await asyncio.to_thread(self._end_tree)
         await self.gone.wait()
         os.close(self._pidfd)
+        os.close(self._begun)
         self._channel.close()
         for output in self._outputs:
             output.close()

@@ -89,22 +89,25 @@ class ProcessRunner:
 
     async def run(self, run: Run) -> Outcome:
         """Do the job. Whatever the outcome, nothing of it runs any more when this returns or raises."""
-        process = await self._take(run)
-        if isinstance(process, JobError):
-            return Failed(process)
-        if process is None:
-            return Stopped()
-        if run.cancel_requested.is_set():
-            self._offer(process)
-            return Stopped()
-        try:
-            return await self._do(run, process)
-        finally:
-            self._offer(process)
+        outcome: Outcome | None = None
+        while outcome is None:
+            process = await self._take(run)
+            if isinstance(process, JobError):
+                return Failed(process)
+            if process is None:
+                return Stopped()
+            try:
+                outcome = await self._do(run, process)
+            finally:
+                self._offer(process)
+        return outcome
 
     # ---- one job
 
-    async def _do(self, run: Run, process: JobProcess) -> Outcome:
+    async def _do(self, run: Run, process: JobProcess) -> Outcome | None:
+        """Return how the job ended, None where its process died before it began."""
+        if run.cancel_requested.is_set():
+            return Stopped()
         reporter = Reporter(run)
         turn = process.begin(run.job, reporter)
         try:
@@ -116,6 +119,8 @@ class ProcessRunner:
             await _surely(process.end())
             await reporter.abandon()
             raise
+        if ended is None and not turn.began:
+            return None
         return _outcome(ended, process, cancelled=run.cancel_requested.is_set())
 
     async def _see_to_end(self, run: Run, process: JobProcess, turn: Turn) -> Ended | None:
