@@ -61,7 +61,10 @@ def run(settings: Settings) -> int:
     """
     logs.configure()
     server = Server(settings)
-    uvloop.run(server.run())
+    try:
+        uvloop.run(server.run())
+    except BaseExceptionGroup as group:
+        raise _first(group) from group
     return 0
 
 
@@ -238,6 +241,7 @@ class Server:
             faces,
             default=core_doors.envelope,
             envelopes={"/workload": workload_doors.envelope},
+            hosts=(_in_url(settings.host),),
             requests_at_once=settings.limits.requests_at_once,
         )
 
@@ -274,6 +278,12 @@ class Server:
             clock=self._clock,
             hints=HostedHints(self._engine),
         )
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first failure: the parts of the server run in task groups, and the others ended with it."""
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def _in_url(host: str) -> str:

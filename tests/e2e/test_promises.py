@@ -288,6 +288,17 @@ def test_a_second_server_on_the_same_data_is_refused(weft: WeftProcess) -> None:
     assert len(answer.stderr.strip().splitlines()) == 1
 
 
+def test_a_port_that_is_taken_is_told_in_one_line(weft: WeftProcess, tmp_path: Path) -> None:
+    port = weft.url.rsplit(":", 1)[1]
+    second = WeftProcess(tmp_path / "other", port=int(port))
+
+    answer = second.try_start()
+
+    assert answer.returncode == 1
+    assert "in use" in answer.stderr
+    assert len(answer.stderr.strip().splitlines()) == 1
+
+
 def test_nothing_but_liveness_and_the_issuers_documents_is_open(weft: WeftProcess) -> None:
     tenant = weft.token("tenant")
     public = [

@@ -45,8 +45,11 @@ class Answer:
 class WeftProcess:
     """One data directory and, between `start` and an end, the server on it."""
 
-    def __init__(self, data: Path, *, options: tuple[str, ...] = ("--workload", WORKLOAD)) -> None:
+    def __init__(
+        self, data: Path, *, port: int = 0, options: tuple[str, ...] = ("--workload", WORKLOAD)
+    ) -> None:
         self.data = data
+        self.port = port
         self.options = options
         self.url = ""
         self.ready_seconds = 0.0
@@ -74,7 +77,7 @@ class WeftProcess:
 
     @property
     def _command(self) -> list[str]:
-        return [WEFT, "up", "--data", str(self.data), "--port", "0", *self.options]
+        return [WEFT, "up", "--data", str(self.data), "--port", str(self.port), *self.options]
 
     @property
     def _environment(self) -> dict[str, str]:

@@ -30,13 +30,13 @@ def routes(readiness: Readiness, discovery: Discovery, key_set: KeySet) -> list[
         return _json(200 if ready else 503, {"status": "ready" if ready else "not ready", "parts": parts})
 
     async def openid_configuration(request: Request) -> Response:
-        tenant = request.path_params["tenant"].lower()
+        tenant = request.path_params["tenant"]
         if TENANT.fullmatch(tenant) is None:
             return Response(status_code=404)
         return _json(200, discovery(f"{request.url.scheme}://{request.url.netloc}", tenant))
 
     async def keys(request: Request) -> Response:
-        if TENANT.fullmatch(request.path_params["tenant"].lower()) is None:
+        if TENANT.fullmatch(request.path_params["tenant"]) is None:
             return Response(status_code=404)
         return _json(200, key_set())
 
