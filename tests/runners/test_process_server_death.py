@@ -75,6 +75,6 @@ def keepers_of(pid: int) -> list[int]:
 
 def runs_keeper(pid: int) -> bool:
     try:
-        return proctree.keeper_command()[-1].encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return proctree.keeper_command("")[-2].encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
     except FileNotFoundError:  # it ended since it was seen
         return False

@@ -109,9 +109,9 @@ def test_a_keeper_ends_what_bears_its_mark_when_its_input_ends() -> None:
         process("sleep", "60", mark=f"{mark}/a/b") as mine,
         process("sleep", "60", mark=f"{mark}/c") as other,
     ):
-        keeper = subprocess.Popen(proctree.keeper_command(), stdin=subprocess.PIPE)
+        keeper = subprocess.Popen(proctree.keeper_command(f"{mark}/a/"), stdin=subprocess.PIPE)
 
-        keeper.communicate(f"{mark}/a/\n".encode())
+        keeper.communicate(b"")
 
         assert keeper.returncode == 0
         assert not alive(mine.pid)
@@ -121,9 +121,9 @@ def test_a_keeper_ends_what_bears_its_mark_when_its_input_ends() -> None:
 def test_a_keeper_that_is_dismissed_ends_nothing() -> None:
     mark = uuid4().hex
     with process("sleep", "60", mark=f"{mark}/a/b") as left:
-        keeper = subprocess.Popen(proctree.keeper_command(), stdin=subprocess.PIPE)
+        keeper = subprocess.Popen(proctree.keeper_command(f"{mark}/a/"), stdin=subprocess.PIPE)
 
-        keeper.communicate(f"{mark}/a/\n".encode() + proctree.QUIT)
+        keeper.communicate(proctree.QUIT)
 
         assert keeper.returncode == 0
         assert alive(left.pid)

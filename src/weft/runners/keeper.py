@@ -40,7 +40,7 @@ class Keeper:
         if self._closing:
             return
         self._process = subprocess.Popen(
-            proctree.keeper_command(),
+            proctree.keeper_command(self._prefix),
             env=self._environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
@@ -50,7 +50,6 @@ class Keeper:
         )
         self._pidfd = os.pidfd_open(self._process.pid)
         self._loop.add_reader(self._pidfd, self._replace)
-        self._tell(f"{self._prefix}\n".encode())
 
     def _replace(self) -> None:
         self._unwatch()
@@ -64,12 +63,8 @@ class Keeper:
             self._pidfd = -1
 
     def _dismiss(self) -> None:
-        self._tell(proctree.QUIT)
         if self._process.stdin is not None:
+            with suppress(BrokenPipeError):  # somebody killed it
+                self._process.stdin.write(proctree.QUIT)
             self._process.stdin.close()
         self._process.wait()
-
-    def _tell(self, words: bytes) -> None:
-        if self._process.stdin is not None and not self._process.stdin.closed:
-            with suppress(BrokenPipeError):  # somebody killed it
-                self._process.stdin.write(words)

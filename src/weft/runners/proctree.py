@@ -145,13 +145,13 @@ def keep(prefix: str) -> None:
         time.sleep(_LOST_MOMENT_SECONDS)
 
 
-def keeper_command() -> list[str]:
-    """Return the command of a keeper: it reads a prefix and waits; at the end of its input it cleans up.
+def keeper_command(prefix: str) -> list[str]:
+    """Return the command of a keeper: it waits for the end of its input, and then does `keep(prefix)`.
 
     It has no code of users, so nothing can hang it: it ends jobs whose server was killed. After QUIT it
     leaves without a look, for a server that has ended its jobs itself.
     """
-    return [sys.executable, "-I", "-S", str(Path(__file__).absolute())]
+    return [sys.executable, "-I", "-S", str(Path(__file__).absolute()), prefix]
 
 
 def _read(path: str) -> bytes:
@@ -228,10 +228,9 @@ def _main() -> None:
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.SIG_IGN)
     with closing(sys.stdin.buffer) as told:
-        prefix = told.readline().decode().rstrip("\n")
-        left_well = told.readline() == QUIT
-    if prefix and not left_well:
-        keep(prefix)
+        dismissed = told.readline() == QUIT
+    if not dismissed:
+        keep(sys.argv[1])
 
 
 if __name__ == "__main__":
