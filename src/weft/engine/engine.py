@@ -98,7 +98,8 @@ class Engine:
             job = await self.get(key)
             while not job.is_final and (left := until - loop.time()) > 0:
                 try:
-                    await asyncio.wait_for(changed.wait(), left)
+                    async with asyncio.timeout(left):
+                        await changed.wait()
                 except TimeoutError:
                     break
                 changed.clear()

@@ -201,8 +201,10 @@ class Worker:
         )
 
     async def _rest(self) -> None:
+        # Not `wait_for`: on Python 3.11 it loses a cancellation that comes together with what it waits for.
         try:
-            await asyncio.wait_for(self._wake.wait(), self._habits.look_again.total_seconds())
+            async with asyncio.timeout(self._habits.look_again.total_seconds()):
+                await self._wake.wait()
         except TimeoutError:
             return  # time to look for what no event tells: leases that ran out, jobs that were put back
 
