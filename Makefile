@@ -9,12 +9,16 @@ RUNS ?= 5
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
+# Left to CI: what starts many processes, walks for long or fits models.
+SLOW = tests/e2e tests/runners tests/examples tests/cli tests/engine/test_engine_races.py \
+       tests/stores/test_sqlite_crash.py tests/architecture/test_complete.py tests/architecture/test_imports.py
+
 quick: ## before each commit: style, types, import contracts, fast tests (under 40 s)
 	./run ruff check
 	./run ruff format --check
 	./run mypy
 	./run lint-imports
-	./run pytest -q -x --ignore=tests/e2e --ignore=tests/torture --ignore=tests/fuzz
+	./run pytest -q -x $(addprefix --ignore=,$(SLOW))
 
 check: ## all that CI runs (about 15 minutes)
 	.ci/run
