@@ -49,7 +49,8 @@ def _bar(job_type: str) -> Iterator[Told]:
     from rich.markup import escape  # noqa: PLC0415
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
+    # What may be long comes last, so that only it is cut.
+    columns = (SpinnerColumn(), BarColumn(24), TimeElapsedColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         shown = bar.add_task(job_type, total=None)
 
@@ -57,6 +58,6 @@ def _bar(job_type: str) -> Iterator[Told]:
             progress = details.progress
             text = printable(progress.text if progress else str(details.status))
             done, total = (progress.done, progress.total or None) if progress else (0, None)
-            bar.update(shown, description=escape(f"{job_type}  {text}"), completed=done, total=total)
+            bar.update(shown, description=escape(text), completed=done, total=total)
 
         yield told
