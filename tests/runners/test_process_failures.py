@@ -2,15 +2,25 @@
 
 import asyncio
 import signal
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
 import pytest
+import pytest_asyncio
 
 from tests.runners.support import FakeRun, running
 from tests.runners.test_process_stop import growing
 from weft.engine.jobs import Completed, ErrorDetail, Failed, JobError
 from weft.runners.processes import ProcessRunner
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def runner() -> AsyncIterator[ProcessRunner]:
+    async with running() as started:
+        yield started
 
 
 async def failure_of(runner: ProcessRunner, job_type: str, payload: object = None) -> JobError:
@@ -21,9 +31,10 @@ async def failure_of(runner: ProcessRunner, job_type: str, payload: object = Non
     return outcome.error
 
 
-async def test_an_exception_tells_its_type_its_message_its_frames_and_its_cause() -> None:
-    async with running() as runner:
-        error = await failure_of(runner, "raises")
+async def test_an_exception_tells_its_type_its_message_its_frames_and_its_cause(
+    runner: ProcessRunner,
+) -> None:
+    error = await failure_of(runner, "raises")
 
     assert (error.code, error.message) == ("tests.runners.jobs.Unhappy", "about this")
     assert error.source == "User"
@@ -33,9 +44,10 @@ async def test_an_exception_tells_its_type_its_message_its_frames_and_its_cause(
     assert error.details[1].message == "KeyError: 'missing'"
 
 
-async def test_an_exception_of_an_async_function_shows_the_functions_own_frames() -> None:
-    async with running() as runner:
-        error = await failure_of(runner, "asyncRaises")
+async def test_an_exception_of_an_async_function_shows_the_functions_own_frames(
+    runner: ProcessRunner,
+) -> None:
+    error = await failure_of(runner, "asyncRaises")
 
     assert error.message == "later"
     assert 'in async_raises: raise Unhappy("later")' in error.details[0].message
@@ -60,33 +72,29 @@ async def test_an_exception_of_an_async_function_shows_the_functions_own_frames(
     ],
 )
 async def test_whatever_is_raised_fails_the_job_and_not_its_process(
-    kind: str, code: str, message: str
+    runner: ProcessRunner, kind: str, code: str, message: str
 ) -> None:
-    async with running() as runner:
-        error = await failure_of(runner, "raisesBuiltin", {"kind": kind})
+    error = await failure_of(runner, "raisesBuiltin", {"kind": kind})
 
     assert (error.code, error.message) == (code, message)
 
 
-async def test_a_message_without_end_is_cut() -> None:
-    async with running() as runner:
-        error = await failure_of(runner, "raisesBuiltin", {"kind": "long"})
+async def test_a_message_without_end_is_cut(runner: ProcessRunner) -> None:
+    error = await failure_of(runner, "raisesBuiltin", {"kind": "long"})
 
     assert error.message.startswith("xxx")
     assert error.message.endswith("…")
 
 
-async def test_a_recursion_without_end_shows_its_last_frames() -> None:
-    async with running() as runner:
-        error = await failure_of(runner, "recurses")
+async def test_a_recursion_without_end_shows_its_last_frames(runner: ProcessRunner) -> None:
+    error = await failure_of(runner, "recurses")
 
     assert error.code == "RecursionError"
     assert len(error.details) == 10
 
 
-async def test_a_failure_on_purpose_is_kept_whole() -> None:
-    async with running() as runner:
-        error = await failure_of(runner, "fails")
+async def test_a_failure_on_purpose_is_kept_whole(runner: ProcessRunner) -> None:
+    error = await failure_of(runner, "fails")
 
     assert error == JobError(
         code="SeriesTooShort",
@@ -101,9 +109,8 @@ async def test_a_failure_on_purpose_is_kept_whole() -> None:
     )
 
 
-async def test_a_failure_on_purpose_is_bounded() -> None:
-    async with running() as runner:
-        error = await failure_of(runner, "failsAtLength")
+async def test_a_failure_on_purpose_is_bounded(runner: ProcessRunner) -> None:
+    error = await failure_of(runner, "failsAtLength")
 
     assert error.code == "Long"
     assert 0 < len(error.details) < 100
@@ -118,23 +125,24 @@ async def test_a_failure_on_purpose_is_bounded() -> None:
         ("large", "ResultTooLarge"),
     ],
 )
-async def test_a_result_that_cannot_be_kept_fails_the_job(kind: str, code: str) -> None:
-    async with running() as runner:
-        error = await failure_of(runner, "returns", {"kind": kind})
+async def test_a_result_that_cannot_be_kept_fails_the_job(
+    runner: ProcessRunner, kind: str, code: str
+) -> None:
+    error = await failure_of(runner, "returns", {"kind": kind})
 
     assert error.code == code
     assert error.is_permanent
 
 
 @pytest.mark.parametrize(("kind", "result"), [("nan", b"[null,1.5]"), ("tuple", b'[1,"two",null,true]')])
-async def test_values_that_are_nearly_json_become_json(kind: str, result: bytes) -> None:
-    async with running() as runner:
-        assert await runner.run(FakeRun("returns", {"kind": kind})) == Completed(result=result)
+async def test_values_that_are_nearly_json_become_json(
+    runner: ProcessRunner, kind: str, result: bytes
+) -> None:
+    assert await runner.run(FakeRun("returns", {"kind": kind})) == Completed(result=result)
 
 
-async def test_values_of_numpy_become_json() -> None:
-    async with running() as runner:
-        outcome = await runner.run(FakeRun("returnsNumpy"))
+async def test_values_of_numpy_become_json(runner: ProcessRunner) -> None:
+    outcome = await runner.run(FakeRun("returnsNumpy"))
 
     assert outcome == Completed(result=b'{"array":[0,1,2],"number":1.5}')
 
@@ -149,9 +157,10 @@ async def test_values_of_numpy_become_json() -> None:
         ("SIGKILL", "was killed by signal 9 (SIGKILL; out of memory?) before"),
     ],
 )
-async def test_the_death_of_a_process_fails_its_job_and_says_how_it_died(how: str, words: str) -> None:
-    async with running() as runner:
-        error = await failure_of(runner, "dies", {"how": how})
+async def test_the_death_of_a_process_fails_its_job_and_says_how_it_died(
+    runner: ProcessRunner, how: str, words: str
+) -> None:
+    error = await failure_of(runner, "dies", {"how": how})
 
     assert error.code == "ProcessCrashed"
     assert words in error.message
@@ -159,33 +168,31 @@ async def test_the_death_of_a_process_fails_its_job_and_says_how_it_died(how: st
     assert "last words" in error.details[0].message
 
 
-async def test_a_segmentation_fault_shows_where_the_function_was() -> None:
-    async with running() as runner:
-        error = await failure_of(runner, "dies", {"how": "segfault"})
+async def test_a_segmentation_fault_shows_where_the_function_was(runner: ProcessRunner) -> None:
+    error = await failure_of(runner, "dies", {"how": "segfault"})
 
     assert "in dies" in error.details[0].message
 
 
-async def test_the_death_of_a_process_takes_its_orphans_with_it(tmp_path: Path) -> None:
-    async with running() as runner:
-        file = tmp_path / "file"
-        await failure_of(runner, "diesLeavingDaemon", {"file": str(file)})
+async def test_the_death_of_a_process_takes_its_orphans_with_it(
+    runner: ProcessRunner, tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    await failure_of(runner, "diesLeavingDaemon", {"file": str(file)})
 
-        assert file.stat().st_size > 0
-        assert not growing(file)
+    assert file.stat().st_size > 0
+    assert not growing(file)
 
 
-async def test_a_process_that_breaks_the_channel_is_ended_and_its_job_fails() -> None:
-    async with running() as runner:
-        error = await failure_of(runner, "breaksChannel")
+async def test_a_process_that_breaks_the_channel_is_ended_and_its_job_fails(runner: ProcessRunner) -> None:
+    error = await failure_of(runner, "breaksChannel")
 
     assert error.code == "ProcessCrashed"
     assert "broke the channel" in error.message
 
 
-async def test_numbers_of_progress_must_be_finite() -> None:
-    async with running() as runner:
-        error = await failure_of(runner, "progress", {"done": "nan"})
+async def test_numbers_of_progress_must_be_finite(runner: ProcessRunner) -> None:
+    error = await failure_of(runner, "progress", {"done": "nan"})
 
     assert error.message == "progress: done is a finite number from 0 on, not nan"
 

@@ -55,6 +55,20 @@ def test_the_keeper_of_a_killed_server_leaves_as_well(tmp_path: Path) -> None:
         until(lambda: not alive(keeper))
 
 
+@pytest.mark.parametrize("job_type", ["swallows", "namelessDaemon"])
+def test_a_job_whose_server_is_gone_ends_itself_and_all_below_it(job_type: str, tmp_path: Path) -> None:
+    marker = uuid4().hex
+    with doomed(marker, tmp_path, job_type) as server:
+        (keeper,) = keepers_of(server.pid)
+        os.kill(keeper, signal.SIGSTOP)
+
+        server.send_signal(signal.SIGKILL)
+        server.wait()
+
+        until(lambda: marked_alive(marker) == [] and not growing(tmp_path / f"{job_type}.file"))
+        os.kill(keeper, signal.SIGKILL)
+
+
 def test_a_keeper_that_is_killed_is_replaced(tmp_path: Path) -> None:
     marker = uuid4().hex
     with doomed(marker, tmp_path, "stuckInC") as server:

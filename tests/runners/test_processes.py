@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -202,7 +202,6 @@ async def test_start_leaves_the_processes_of_other_stores_alone() -> None:
             await result_of(runner, "echo", 1)
 
         assert alive(other.pid)
-        other.kill()
 
 
 @asynccontextmanager
@@ -215,6 +214,8 @@ async def left_behind(marker: str) -> AsyncIterator[asyncio.subprocess.Process]:
         await soon(lambda: marked_alive(marker) == [process.pid])
         yield process
     finally:
+        with suppress(ProcessLookupError):
+            process.kill()
         await process.wait()
 
 
