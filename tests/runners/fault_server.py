@@ -1,0 +1,243 @@
+"""A workload on loopback that keeps one job per id, and answers named calls with named faults."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import TracebackType
+from typing import Any
+
+from weft.engine.jobs import Job
+from weft.runners.workload_client import Endpoint
+
+
+class Call(StrEnum):
+    CREATE = "create"
+    READ = "read"
+    CANCEL = "cancel"
+
+
+class Fault(StrEnum):
+    REFUSED = "connection refused"
+    TIMEOUT_BEFORE = "no answer, no effect"
+    TIMEOUT_AFTER = "no answer, with effect"
+    RESET = "reset in the middle of the answer"
+    STATUS_500 = "500"
+    STATUS_502 = "502"
+    STATUS_503 = "503 with Retry-After"
+    STATUS_429 = "429 with Retry-After"
+    STATUS_404 = "404"
+    REDIRECT = "301"
+    GARBAGE = "a page of HTML with 200"
+    UNKNOWN_STATUS = "a status that is none"
+    DRIP = "16 bytes a second"
+    OVERSIZED = "an answer of 200 MB"
+
+
+TAKES_EFFECT = frozenset(
+    {
+        Fault.TIMEOUT_AFTER,
+        Fault.RESET,
+        Fault.GARBAGE,
+        Fault.UNKNOWN_STATUS,
+        Fault.DRIP,
+        Fault.OVERSIZED,
+    }
+)
+
+
+@dataclass
+class Request:
+    call: Call
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    at: float
+
+
+@dataclass
+class Hosted:
+    """What the workload knows of the job."""
+
+    status: str = ""
+    starts: int = 0
+    state: dict[str, Any] = field(default_factory=dict)
+
+
+class FaultServer:
+    """Use as an async context manager; it is the caller's directory and credentials as well."""
+
+    def __init__(self) -> None:
+        self.job = Hosted()
+        self.requests: list[Request] = []
+        self.fired: Counter[tuple[Call, Fault]] = Counter()
+        self.reads_to_come = 2
+        self.redirected_to: list[str] = []
+        self._faults: dict[Call, list[Fault]] = {call: [] for call in Call}
+        self._next_call = Call.CREATE
+        self._port = 0
+        self._closed_port = 0
+        self._over = asyncio.Event()
+        self._arrived = asyncio.Condition()
+
+    async def __aenter__(self) -> FaultServer:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._port = self._server.sockets[0].getsockname()[1]
+        self._hole = socket.socket()
+        self._hole.bind(("127.0.0.1", 0))  # bound and not listening: every connection is refused
+        self._closed_port = self._hole.getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._hole.close()
+        self._server.close()
+        await self._server.wait_closed()
+        await asyncio.sleep(0)
+
+    def will(self, call: Call, *faults: Fault) -> None:
+        """Answer the next calls of the kind with *faults*, one each."""
+        self._faults[call].extend(faults)
+
+    async def seen(self, call: Call, times: int = 1) -> list[Request]:
+        """Wait for as many requests of the kind, and return them."""
+        async with asyncio.timeout(10), self._arrived:
+            await self._arrived.wait_for(lambda: len(self.of(call)) >= times)
+        return self.of(call)
+
+    def of(self, call: Call) -> list[Request]:
+        return [request for request in self.requests if request.call is call]
+
+    # ---- what the caller asks before a call
+
+    def expects(self, call: Call) -> None:
+        """Say which call comes next, for a connection that is refused tells nothing of it."""
+        self._next_call = call
+
+    def endpoint(self, item_type: str) -> Endpoint:
+        faults = self._faults[self._next_call]
+        if faults and faults[0] is Fault.REFUSED:
+            self.fired[self._next_call, faults.pop(0)] += 1
+            return Endpoint(f"http://127.0.0.1:{self._closed_port}/workload", "Contoso")
+        return Endpoint(f"http://127.0.0.1:{self._port}/workload", "Contoso")
+
+    def headers(self, job: Job) -> dict[str, str]:
+        return {"Authorization": "SubjectAndAppToken1.0 secret", "x-ms-client-tenant-id": "the-tenant"}
+
+    # ---- serving
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            request = await _read_request(reader)
+            async with self._arrived:
+                self.requests.append(request)
+                self._arrived.notify_all()
+            await self._answer(request, writer)
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+    async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
+        faults = self._faults[request.call]
+        if not faults or faults[0] is Fault.REFUSED:
+            status, body = self._do(request.call)
+            writer.write(_message(status, body))
+            await writer.drain()
+            return
+        fault = faults.pop(0)
+        if fault in TAKES_EFFECT:
+            self._do(request.call)
+        self.fired[request.call, fault] += 1
+        await FAULTS[fault](self, writer)
+
+    def _do(self, call: Call) -> tuple[int, bytes]:
+        job = self.job
+        if call is Call.CREATE:
+            job.starts += job.status == ""
+            job.status = job.status or "InProgress"
+            return 202, b""
+        if not job.status:
+            return 404, b'{"errorCode":"JobInstanceNotFound","message":"no such job","source":"User"}'
+        if call is Call.CANCEL and job.status == "InProgress":
+            job.status = "Cancelled"
+        if call is Call.READ and job.status == "InProgress":
+            self.reads_to_come -= 1
+            job.status = "InProgress" if self.reads_to_come > 0 else "Completed"
+        return 200, json.dumps({"status": job.status, **job.state}).encode()
+
+    async def stay_silent(self, writer: asyncio.StreamWriter) -> None:
+        await self._over.wait()
+
+    async def reset(self, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+        await writer.drain()
+        linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        writer.transport.abort()
+
+    async def redirect(self, writer: asyncio.StreamWriter) -> None:
+        target = f"http://127.0.0.1:{self._port}/elsewhere"
+        writer.write(_message(301, b"", f"Location: {target}\r\n"))
+        await writer.drain()
+
+    async def drip(self, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        while not self._over.is_set():
+            writer.write(b" " * 16)
+            await writer.drain()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), 0.05)
+
+    async def flood(self, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 200000000\r\n\r\n")
+        for _ in range(3000):
+            writer.write(b" " * 65536)
+            await writer.drain()
+
+
+def _saying(status: int, body: bytes = b"", more: str = "") -> Callable[..., Awaitable[None]]:
+    async def say(_: FaultServer, writer: asyncio.StreamWriter) -> None:
+        writer.write(_message(status, body, more))
+        await writer.drain()
+
+    return say
+
+
+FAULTS: dict[Fault, Callable[[FaultServer, asyncio.StreamWriter], Awaitable[None]]] = {
+    Fault.TIMEOUT_BEFORE: FaultServer.stay_silent,
+    Fault.TIMEOUT_AFTER: FaultServer.stay_silent,
+    Fault.RESET: FaultServer.reset,
+    Fault.STATUS_500: _saying(500, b"Traceback: boom"),
+    Fault.STATUS_502: _saying(502, b"<html>Bad Gateway</html>"),
+    Fault.STATUS_503: _saying(503, more="Retry-After: 1\r\n"),
+    Fault.STATUS_429: _saying(429, more="Retry-After: 1\r\n"),
+    Fault.STATUS_404: _saying(404, b'{"error_code":"InvalidJobType","message":"no such type"}'),
+    Fault.REDIRECT: FaultServer.redirect,
+    Fault.GARBAGE: _saying(200, b"<html>Sign in</html>"),
+    Fault.UNKNOWN_STATUS: _saying(200, b'{"status":"Paused"}'),
+    Fault.DRIP: FaultServer.drip,
+    Fault.OVERSIZED: FaultServer.flood,
+}
+
+
+def _message(status: int, body: bytes, more: str = "") -> bytes:
+    head = f"HTTP/1.1 {status} Said\r\nContent-Length: {len(body)}\r\nConnection: close\r\n{more}\r\n"
+    return head.encode() + body
+
+
+async def _read_request(reader: asyncio.StreamReader) -> Request:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    first, *lines = head.strip().split("\r\n")
+    method, path, _ = first.split(" ")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    call = Call.READ if method == "GET" else Call.CANCEL if path.endswith("/cancel") else Call.CREATE
+    return Request(call, path, headers, body, asyncio.get_running_loop().time())
