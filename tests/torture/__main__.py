@@ -2,6 +2,7 @@
 
 Usage: `make torture`, or `python -m tests.torture --kills 30 --seed 7`.
 Exits 1 where any promise was broken, and prints which; the seed makes the same choices again.
+The server is started from this tree again and again: leave the source alone meanwhile.
 """
 
 from __future__ import annotations
