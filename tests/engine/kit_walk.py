@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from tests.engine.direct_store import DirectStore
 from tests.engine.virtual_time import VirtualClock, virtually
-from tests.engine.walk import HABITS, Chance, Client, Server, Walk, Watched
+from tests.engine.walk import FAMILY, HABITS, Chance, Client, Server, Walk, Watched
 from weft.engine.jobs import Completed, Failed, Job, JobError, JobKey, NewJob, Outcome, Stopped, WhenLost
 from weft.engine.lifecycle import Event, State
 from weft.engine.maintenance import Maintenance, Retention
@@ -94,7 +94,7 @@ class KitWalk(Walk):
     longest_seconds = 600.0
 
     def __init__(self, store: DirectStore, seed: int, *, stops_early: bool) -> None:
-        super().__init__(store, seed, JobKey(f"workload/t/w/{seed}", "job"))
+        super().__init__(store, seed, JobKey(f"{FAMILY}/w/{seed}", f"job {seed}"))
         self.processes = Processes(self.watched, self.chance, stops_early=stops_early)
         self._restarts = self.chance.happens(0.3)
         self._maintenance: asyncio.Task[None] | None = None

@@ -320,6 +320,8 @@ class Walk(ABC):
         return job
 
 
+FAMILY = "workload/t"
+
 HABITS = Habits(
     queue="walk",
     slots=4,

@@ -85,7 +85,9 @@ class Engine:
         try:
             return await self.cancel(new.key, by=by)
         except JobNotFound:
-            if any(scope.startswith(f"{family}/") for scope in await self.store.scopes(new.key.id)):
+            # It may have been submitted right now under this very key: then it is there to be cancelled.
+            others = set(await self.store.scopes(new.key.id)) - {new.key.scope}
+            if any(scope.startswith(f"{family}/") for scope in others):
                 raise
             buried = await self._insert(replace(new, fingerprint=b""), Event.BURY, by=by)
         return buried if buried.is_final else await self.cancel(new.key, by=by)

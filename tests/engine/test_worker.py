@@ -1,0 +1,442 @@
+"""How a worker lives: slots, cancels, lost leases, a full disk, and the drain."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engine.direct_store import DirectStore
+from tests.engine.virtual_time import VirtualClock, virtually
+from weft.engine.engine import WORKER_LOST, Engine
+from weft.engine.events import Events
+from weft.engine.jobs import Completed, Job, JobKey, NewJob, Outcome, Progress, Stopped, WhenLost
+from weft.engine.lifecycle import Event, State
+from weft.engine.maintenance import Maintenance, Retention
+from weft.engine.ports import Run
+from weft.engine.worker import RUNNER_BROKE, Habits, Worker
+
+HABITS = Habits(queue="q", slots=2, begins=Event.START, cancel_wins=True, adopts=False)
+SCOPE = "workload/t/w/T/i/k"
+
+
+class Runs:
+    """A runner that notes what it is given, and does with it what the test says."""
+
+    def __init__(self, work: Callable[[Run], Awaitable[Outcome]]) -> None:
+        self.begun: list[str] = []
+        self.stopped: list[str] = []
+        self._work = work
+
+    async def run(self, run: Run) -> Outcome:
+        self.begun.append(run.job.key.id)
+        try:
+            return await self._work(run)
+        except asyncio.CancelledError:
+            self.stopped.append(run.job.key.id)
+            raise
+
+
+async def until_cancelled(run: Run) -> Outcome:
+    await run.cancel_requested.wait()
+    return Stopped()
+
+
+async def for_ever(run: Run) -> Outcome:
+    await asyncio.Event().wait()
+    return Completed()
+
+
+def lasting(seconds: float) -> Callable[[Run], Awaitable[Outcome]]:
+    async def last(run: Run) -> Outcome:
+        await asyncio.sleep(seconds)
+        return Completed(b"1")
+
+    return last
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[DirectStore]:
+    store = DirectStore(tmp_path / "weft.db")
+    yield store
+    store.close()
+
+
+class Shop:
+    def __init__(self, store: DirectStore, runner: Runs, habits: Habits) -> None:
+        self.engine = Engine(store, VirtualClock(), Events())
+        self.worker = Worker(self.engine, runner, habits)
+        self.working = asyncio.create_task(self.worker.work())
+
+    async def submit(self, id: str, when_lost: WhenLost = WhenLost.FAIL) -> JobKey:
+        key = JobKey(SCOPE, id)
+        await self.engine.submit(NewJob(key=key, queue="q", kind="k", when_lost=when_lost))
+        return key
+
+    async def stop(self) -> None:
+        self.working.cancel()
+        await asyncio.gather(self.working, return_exceptions=True)
+
+
+@asynccontextmanager
+async def shop(store: DirectStore, runner: Runs, habits: Habits = HABITS) -> AsyncIterator[Shop]:
+    here = Shop(store, runner, habits)
+    try:
+        yield here
+    finally:
+        await here.stop()
+
+
+def test_no_more_jobs_run_at_once_than_there_are_slots(store: DirectStore) -> None:
+    async def main() -> None:
+        runs = Runs(lasting(10))
+        async with shop(store, runs) as here:
+            for id in ("a", "b", "c"):
+                await here.submit(id)
+            await asyncio.sleep(5)
+            first = list(runs.begun)
+            await asyncio.sleep(6)
+
+            assert first == ["a", "b"]
+            assert runs.begun == ["a", "b", "c"]
+            assert here.worker.busy == 1
+
+    virtually(main())
+
+
+def test_a_submitted_job_is_begun_at_once(store: DirectStore) -> None:
+    async def main() -> None:
+        async with shop(store, Runs(lasting(0))) as here:
+            await asyncio.sleep(0.5)
+            key = await here.submit("a")
+
+            job = await here.engine.wait(key, seconds=60)
+
+            assert job.state is State.COMPLETED
+            assert asyncio.get_running_loop().time() < 0.6
+
+    virtually(main())
+
+
+def test_a_cancel_of_this_server_is_heard_at_once(store: DirectStore) -> None:
+    async def main() -> None:
+        async with shop(store, Runs(until_cancelled)) as here:
+            key = await here.submit("a")
+            await asyncio.sleep(0.5)
+
+            await here.engine.cancel(key)
+            job = await here.engine.wait(key, seconds=60)
+
+            assert job.state is State.CANCELLED
+            assert asyncio.get_running_loop().time() < 0.6
+
+    virtually(main())
+
+
+def test_a_cancel_through_another_server_is_heard_within_a_second(store: DirectStore) -> None:
+    async def main() -> None:
+        async with shop(store, Runs(until_cancelled)) as here:
+            key = await here.submit("a")
+            await asyncio.sleep(0.5)
+
+            await Engine(store, VirtualClock(), Events()).cancel(key)
+            job = await here.engine.wait(key, seconds=60)
+
+            assert job.state is State.CANCELLED
+            assert asyncio.get_running_loop().time() <= 1.6
+
+    virtually(main())
+
+
+def test_a_broken_runner_fails_its_job_and_no_other(store: DirectStore) -> None:
+    async def main() -> None:
+        async def broken(run: Run) -> Outcome:
+            if run.job.key.id == "a":
+                raise ZeroDivisionError
+            return Completed()
+
+        async with shop(store, Runs(broken)) as here:
+            first, second = await here.submit("a"), await here.submit("b")
+
+            broke = await here.engine.wait(first, seconds=60)
+            fine = await here.engine.wait(second, seconds=60)
+
+            assert (broke.state, broke.error) == (State.FAILED, RUNNER_BROKE)
+            assert fine.state is State.COMPLETED
+
+    virtually(main())
+
+
+def test_work_is_stopped_when_its_lease_is_lost(store: DirectStore) -> None:
+    async def main() -> None:
+        runs = Runs(for_ever)
+        async with shop(store, runs) as here:
+            key = await here.submit("a")
+            await asyncio.sleep(0.5)
+            other = Engine(store, VirtualClock(), Events())
+            lost = await other.give_up(await other.get(key))
+
+            await asyncio.sleep(HABITS.heartbeat.total_seconds() + 1)
+
+            assert runs.stopped == ["a"]
+            assert await other.get(key) == lost
+            assert here.worker.busy == 0
+
+    virtually(main())
+
+
+def test_leases_are_extended_for_as_long_as_the_work_takes(store: DirectStore) -> None:
+    async def main() -> None:
+        async with shop(store, Runs(lasting(300))) as here:
+            key = await here.submit("a")
+            maintenance = Maintenance(here.engine, [here.worker], Retention(), every=timedelta(seconds=5))
+            keeping = asyncio.create_task(maintenance.run())
+
+            job = await here.engine.wait(key, seconds=600)
+            keeping.cancel()
+
+            assert job.state is State.COMPLETED
+
+    virtually(main())
+
+
+def test_an_end_is_written_when_the_disk_is_back(store: DirectStore) -> None:
+    async def main() -> None:
+        async with shop(store, Runs(lasting(2))) as here:
+            key = await here.submit("a")
+            await asyncio.sleep(1)
+            store.broken = True
+            await asyncio.sleep(5)
+            store.broken = False
+
+            job = await here.engine.wait(key, seconds=60)
+
+            assert (job.state, job.result) == (State.COMPLETED, b"1")
+
+    virtually(main())
+
+
+def test_a_full_disk_drops_progress_and_fails_nothing(store: DirectStore) -> None:
+    async def main() -> None:
+        async def telling(run: Run) -> Outcome:
+            store.broken = True
+            await run.progress(Progress(1, 2, "lost"))
+            await run.log([])
+            store.broken = False
+            await run.progress(Progress(2, 2, "kept"))
+            return Completed()
+
+        async with shop(store, Runs(telling)) as here:
+            key = await here.submit("a")
+
+            job = await here.engine.wait(key, seconds=60)
+
+            assert (job.state, job.progress) == (State.COMPLETED, Progress(2, 2, "kept"))
+
+    virtually(main())
+
+
+def test_a_start_elsewhere_is_noted_when_the_disk_is_back(store: DirectStore) -> None:
+    async def main() -> None:
+        async def elsewhere(run: Run) -> Outcome:
+            store.broken = True
+            asyncio.get_running_loop().call_later(3, setattr, store, "broken", False)
+            await run.started(VirtualClock().now())
+            return Completed()
+
+        habits = replace(HABITS, begins=Event.DISPATCH, cancel_wins=False, adopts=True)
+        async with shop(store, Runs(elsewhere), habits) as here:
+            key = await here.submit("a", WhenLost.ADOPT)
+            await asyncio.sleep(10)
+
+            job = await here.engine.wait(key, seconds=60)
+
+            assert job.state is State.COMPLETED
+            assert job.started_at is not None
+
+    virtually(main())
+
+
+def test_jobs_are_begun_when_the_disk_is_back(store: DirectStore) -> None:
+    async def main() -> None:
+        async with shop(store, Runs(lasting(0))) as here:
+            key = await here.submit("a")
+            store.broken = True
+            await asyncio.sleep(5)
+            store.broken = False
+
+            job = await here.engine.wait(key, seconds=60)
+
+            assert job.state is State.COMPLETED
+
+    virtually(main())
+
+
+# ---- drain
+
+
+def test_a_drain_lets_what_runs_end_and_begins_nothing(store: DirectStore) -> None:
+    async def main() -> None:
+        runs = Runs(lasting(5))
+        async with shop(store, runs) as here:
+            key = await here.submit("a")
+            await asyncio.sleep(1)
+
+            draining = asyncio.create_task(here.worker.drain(timedelta(seconds=30)))
+            await asyncio.sleep(0.1)
+            late = await here.submit("b")
+            await draining
+            await here.working
+
+            assert (await here.engine.get(key)).state is State.COMPLETED
+            assert (await here.engine.get(late)).state is State.ACCEPTED
+            assert runs.begun == ["a"]
+            assert asyncio.get_running_loop().time() == pytest.approx(5, abs=0.2)
+
+    virtually(main())
+
+
+@pytest.mark.parametrize(
+    ("when_lost", "state"), [(WhenLost.FAIL, State.FAILED), (WhenLost.RESTART, State.ACCEPTED)]
+)
+def test_a_drain_stops_what_still_runs_after_its_grace(
+    store: DirectStore, when_lost: WhenLost, state: State
+) -> None:
+    async def main() -> Job:
+        runs = Runs(for_ever)
+        async with shop(store, runs) as here:
+            key = await here.submit("a", when_lost)
+            await asyncio.sleep(1)
+
+            await here.worker.drain(timedelta(seconds=30))
+            await here.working
+
+            assert runs.stopped == ["a"]
+            assert asyncio.get_running_loop().time() == pytest.approx(31, abs=0.1)
+            return await here.engine.get(key)
+
+    job = virtually(main())
+
+    assert job.state is state
+    assert job.error == (WORKER_LOST if state is State.FAILED else None)
+
+
+def test_a_drain_leaves_work_that_goes_on_elsewhere_to_be_adopted(store: DirectStore) -> None:
+    habits = replace(HABITS, begins=Event.DISPATCH, cancel_wins=False, adopts=True)
+
+    async def main() -> None:
+        async with shop(store, Runs(for_ever), habits) as here:
+            key = await here.submit("a", WhenLost.ADOPT)
+            await asyncio.sleep(1)
+            await here.worker.drain(timedelta(seconds=1))
+            await here.working
+            left = await here.engine.get(key)
+        await asyncio.sleep(HABITS.lease.total_seconds())
+        async with shop(store, Runs(lasting(1)), habits) as there:
+            job = await there.engine.wait(key, seconds=60)
+
+        assert left.state is State.DISPATCHING
+        assert (job.state, job.epoch) == (State.COMPLETED, left.epoch + 1)
+
+    virtually(main())
+
+
+def test_a_job_claimed_in_the_moment_of_a_drain_has_its_grace_too(
+    store: DirectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = Engine.claim
+
+    async def slow_claim(engine: Engine, *arguments: Any, **named: Any) -> Any:
+        jobs = await claim(engine, *arguments, **named)
+        await asyncio.sleep(1)
+        return jobs
+
+    monkeypatch.setattr(Engine, "claim", slow_claim)
+
+    async def main() -> None:
+        runs = Runs(for_ever)
+        async with shop(store, runs) as here:
+            key = await here.submit("a")
+            await asyncio.sleep(0.5)
+
+            await here.worker.drain(timedelta(seconds=10))
+            await here.working
+
+            assert runs.stopped == ["a"]
+            assert (await here.engine.get(key)).state is State.FAILED
+
+    virtually(main())
+
+
+def test_a_drain_ends_while_the_disk_stays_full(store: DirectStore) -> None:
+    async def main() -> None:
+        async with shop(store, Runs(for_ever)) as here:
+            await here.submit("a")
+            await asyncio.sleep(1)
+            store.broken = True
+
+            await here.worker.drain(timedelta(seconds=5))
+            await here.working
+
+            assert asyncio.get_running_loop().time() < 10
+
+    virtually(main())
+
+
+def test_a_worker_that_is_woken_as_it_is_cancelled_ends(store: DirectStore) -> None:
+    async def main() -> None:
+        here = Shop(store, Runs(for_ever), HABITS)
+        await asyncio.sleep(0.5)
+        await here.submit("a")
+
+        here.working.cancel()
+        await asyncio.wait([here.working], timeout=60)
+
+        assert here.working.done()
+
+    virtually(main())
+
+
+# ---- a process that stood still
+
+
+def test_maintenance_does_not_rescue_a_live_job_after_the_process_stood_still(store: DirectStore) -> None:
+    async def main() -> None:
+        async with shop(store, Runs(until_cancelled)) as here:
+            key = await here.submit("a")
+            await asyncio.sleep(1)
+            await store.expire_leases(VirtualClock().now())
+
+            await Maintenance(here.engine, [here.worker], Retention(), every=timedelta(seconds=5)).once()
+
+            assert (await here.engine.get(key)).state is State.RUNNING
+
+    virtually(main())
+
+
+def test_a_worker_does_not_adopt_its_own_jobs_after_the_process_stood_still(store: DirectStore) -> None:
+    habits = replace(
+        HABITS,
+        begins=Event.DISPATCH,
+        cancel_wins=False,
+        adopts=True,
+        heartbeat=timedelta(hours=1),
+        look_again=timedelta(seconds=40),
+    )
+
+    async def main() -> None:
+        runs = Runs(for_ever)
+        async with shop(store, runs, habits) as here:
+            key = await here.submit("a", WhenLost.ADOPT)
+            await asyncio.sleep(200)  # the worker looks again only when its leases have run out
+
+            assert runs.begun == ["a"]
+            assert (await here.engine.get(key)).epoch == 1
+
+    virtually(main())
