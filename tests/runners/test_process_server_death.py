@@ -11,14 +11,19 @@ from uuid import uuid4
 
 import pytest
 
-from tests.runners.support import ROOT, alive, marked_alive, until
+from tests.runners.support import ROOT, alive, marked_alive, until, zombies
 from tests.runners.test_process_stop import growing
 from weft.runners import proctree
 
 
 @contextmanager
 def doomed(marker: str, directory: Path, *job_types: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Give a server that runs these jobs."""
+    """Give a server that runs these jobs.
+
+    A runner of another test may have made this process the heir of orphans, so those of the server are
+    awaited here, and taken off the list of processes.
+    """
+    before = set(children())
     server = subprocess.Popen(
         [sys.executable, "-m", "tests.runners.doomed", marker, str(directory), *job_types],
         cwd=ROOT,
@@ -31,6 +36,7 @@ def doomed(marker: str, directory: Path, *job_types: str) -> Iterator[subprocess
             yield server
         finally:
             server.kill()
+    until(lambda: not set(reaped_children()) - before)
 
 
 @pytest.mark.parametrize("job_type", ["spins", "swallows", "namelessDaemon", "daemon", "forks", "stuckInC"])
@@ -92,3 +98,13 @@ def runs_keeper(pid: int) -> bool:
         return proctree.keeper_command("")[-2].encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
     except FileNotFoundError:  # it ended since it was seen
         return False
+
+
+def children() -> list[int]:
+    us = os.getpid()
+    return [seen.pid for seen in proctree.processes().values() if seen.parent == us]
+
+
+def reaped_children() -> list[int]:
+    proctree.reap(zombies())
+    return children()

@@ -78,14 +78,15 @@ class ProcessRunner:
         ]
 
     async def close(self) -> None:
-        """End all processes, and return when they are gone."""
+        """End all processes, and return when they are gone. Jobs that still run then fail."""
         for tender in self._tenders:
             tender.cancel()
         if self._tenders:
             await asyncio.wait(self._tenders)
         self._tenders.clear()
-        if self._keeper is not None:
-            await self._keeper.close()
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            await keeper.close()
 
     async def run(self, run: Run) -> Outcome:
         """Do the job. Whatever the outcome, nothing of it runs any more when this returns or raises."""
