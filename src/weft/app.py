@@ -121,7 +121,6 @@ class Server:
             await self._processes.start()  # first ends what a predecessor that was killed left running
             parts.push_async_callback(self._processes.close)
             await self._take_back_jobs()
-            await self._caller.start()
             parts.push_async_callback(self._caller.close)
             parts.enter_context(self._signals())
             await self._serve_and_work()
@@ -136,7 +135,7 @@ class Server:
         async with asyncio.TaskGroup() as tasks:
             port = await self._listen(tasks)
             self._hosted.served_at(f"http://{_in_url(self._settings.host)}:{port}/workload")
-            workers = [tasks.create_task(worker.work()) for worker in (self._host_worker, self._core_worker)]
+            workers = [tasks.create_task(self._host_worker.work()), tasks.create_task(self._call_workloads())]
             upkeep = tasks.create_task(self._maintenance().run())
             with self._announced(f"http://{_in_url(self._settings.host)}:{port}"):
                 await self._told_to_stop.wait()
@@ -145,6 +144,11 @@ class Server:
                 await asyncio.wait(workers)
             upkeep.cancel()
             self._stop_serving.set()
+
+    async def _call_workloads(self) -> None:
+        """Load the caller only now: requests are served meanwhile, and their jobs wait for it."""
+        await self._caller.start()
+        await self._core_worker.work()
 
     async def _listen(self, tasks: asyncio.TaskGroup) -> int:
         """Begin to serve requests and return the port."""

@@ -10,7 +10,7 @@ from weft.auth.subject_and_app import resource_id
 from weft.engine.engine import Engine
 from weft.engine.jobs import Job, JobKey
 from weft.kit.workload import Workload
-from weft.runners.workload_client import Endpoint
+from weft.runners.workload_endpoint import Endpoint
 
 MISSED_MOVE_SECONDS = 0.01
 

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from weft.engine.jobs import Job
-from weft.runners.workload_client import Endpoint
+from weft.runners.workload_endpoint import Endpoint
 
 
 class Call(StrEnum):

@@ -16,15 +16,19 @@ import asyncio
 import random
 from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from weft.contracts.workload import Status
 from weft.engine.jobs import Completed, Failed, Job, JobError, Outcome, Stopped
 from weft.engine.lifecycle import State
 from weft.engine.ports import Clock, Run
 from weft.runners.workload_answers import Accepted, Answer, Busy, Faulty, Missing, Refused, Reported, Silence
-from weft.runners.workload_client import Credentials, Directory, WorkloadClient
+from weft.runners.workload_endpoint import Credentials, Directory
 from weft.settings import CallerSettings
+
+if TYPE_CHECKING:
+    from weft.runners.workload_client import WorkloadClient
 
 DEAD_LETTERED = "JobInstanceStatusDeadLettered"
 NOT_FOUND = "JobInstanceStatusNotFound"
@@ -79,22 +83,36 @@ class RemoteWorkloadRunner:
         clock: Clock,
         hints: Hints | None = None,
     ) -> None:
-        self._client = WorkloadClient(
-            directory=directory,
-            credentials=credentials,
-            clock=clock,
-            call_seconds=settings.call_timeout.total_seconds(),
-        )
-        self._watching = Watching(settings, poll=poll, clock=clock, calls=self._client, hints=hints)
+        self._directory = directory
+        self._credentials = credentials
+        self._call_seconds = settings.call_timeout.total_seconds()
+        self._watch_with = partial(Watching, settings, poll=poll, clock=clock, hints=hints)
+        self._clock = clock
+        self._client: WorkloadClient | None = None
 
     async def start(self) -> None:
+        """Load the HTTP client beside the loop, which takes a while, and make it ready."""
+        self._client = await asyncio.to_thread(self._new_client)
         await self._client.start()
 
     async def close(self) -> None:
-        await self._client.close()
+        if self._client is not None:
+            await self._client.close()
 
     async def run(self, run: Run) -> Outcome:
-        return await self._watching.run(run)
+        if self._client is None:
+            raise RuntimeError("start() comes before the first job")
+        return await self._watch_with(calls=self._client).run(run)
+
+    def _new_client(self) -> WorkloadClient:
+        from weft.runners.workload_client import WorkloadClient  # noqa: PLC0415 - see `start`
+
+        return WorkloadClient(
+            directory=self._directory,
+            credentials=self._credentials,
+            clock=self._clock,
+            call_seconds=self._call_seconds,
+        )
 
 
 class Watching:

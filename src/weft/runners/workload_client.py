@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -28,6 +26,7 @@ from weft.runners.workload_answers import (
     reported,
     told,
 )
+from weft.runners.workload_endpoint import Credentials, Directory
 
 log = logging.getLogger(__name__)
 
@@ -38,24 +37,6 @@ KEEP_IDLE_SECONDS = (
     3.0  # below what servers keep idle connections for, so that few requests meet a closing one
 )
 CONNECT_SHARE = 0.5  # of a call's time; a connection that was never made proves that nothing was delivered
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a workload's backend is. *base_url* has no slash at its end."""
-
-    base_url: str
-    workload: str
-
-
-class Directory(Protocol):
-    def endpoint(self, item_type: str) -> Endpoint | None:
-        """Return where jobs of *item_type* are sent, or None where no workload owns it."""
-
-
-class Credentials(Protocol):
-    def headers(self, job: Job) -> Mapping[str, str]:
-        """Return what proves to the workload who calls, for whom and for which tenant, fresh for one call."""
 
 
 class WorkloadClient:
