@@ -12,12 +12,11 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
+from tests.conftest import ROOT
+from tests.torture.workload import NAME
 from weft.auth.home import Home
 from weft.auth.issuer import Issuer
 from weft.auth.keys import Keys
-
-from tests.conftest import ROOT
-from tests.torture.workload import NAME
 from weft.engine.clock import SystemClock
 
 READY_SECONDS = 30.0
