@@ -348,6 +348,17 @@ def test_a_cancel_that_nobody_answers_ends_as_unknown_and_never_as_cancelled(sto
     assert job.ended_at < at(3) + SETTINGS.outcome_unknown_after + timedelta(minutes=2)
 
 
+def test_silence_counts_from_the_cancel_and_not_from_before_it(store: DirectStore) -> None:
+    script = Script(create=[Accepted()], read=[IN_PROGRESS, RESET], cancel=[RESET])
+    hours = 5 * 3600
+
+    job = run_to_end(store, script, cancel_after=hours)
+
+    assert code_of(job) == UNKNOWN_ERROR
+    assert job.ended_at is not None
+    assert job.ended_at >= at(hours) + SETTINGS.outcome_unknown_after
+
+
 def test_a_workload_that_goes_on_answering_is_waited_for_however_long_it_takes(store: DirectStore) -> None:
     settings = replace(SETTINGS, outcome_unknown_after=timedelta(minutes=20))
     reads: Answers = [*[IN_PROGRESS] * 360, CANCELLED]

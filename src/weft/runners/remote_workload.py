@@ -20,6 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from weft.contracts.workload import Status
+from weft.engine.crash import crash_point
 from weft.engine.jobs import Completed, Failed, Job, JobError, Outcome, Stopped
 from weft.engine.lifecycle import State
 from weft.engine.ports import Clock, Run
@@ -191,11 +192,13 @@ class _Life:
         if self._job.state is not State.DISPATCHING:
             return None
         backoff = self._backoff()
-        while self._job.attempt < self._settings.create_attempts and not self._cancel_heard:
+        while self._job.attempt < self._settings.create_attempts:
             by = self._deadline()
             if not await self._run.send(self._watching.clock.now() + self._settings.call_timeout):
-                break
+                break  # it is to be cancelled
+            crash_point("caller.before-create")
             answer = await self._calls.create(self._job, by=by)
+            crash_point("caller.after-create")
             if isinstance(answer, Accepted):
                 self._acknowledged()
                 return None
@@ -256,6 +259,7 @@ class _Life:
 
     async def _ask_to_cancel(self) -> Outcome | None:
         answer = await self._calls.cancel(self._job, by=self._deadline())
+        crash_point("caller.after-cancel")
         asked = answer.retry_after if isinstance(answer, Busy) else None
         self._cancel_at = self._loop.time() + self._after_cancel.seconds(asked)
         if isinstance(answer, Missing):
@@ -271,6 +275,7 @@ class _Life:
         answer = await self._read()
         if answer is None:
             return None
+        crash_point("caller.after-read")
         asked = answer.retry_after if isinstance(answer, Busy) else None
         self._read_at = self._loop.time() + self._read_seconds(asked)
         if isinstance(answer, Missing):
