@@ -48,6 +48,7 @@ from weft.runners.remote_workload import RemoteWorkloadRunner
 from weft.settings import Settings
 from weft.stores.sqlite.store import SqliteStore
 
+THREAD_TURN_SECONDS = 0.001
 LETS_CORE_SEE_THE_END = timedelta(milliseconds=500)
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,8 @@ def run(settings: Settings) -> int:
     kit.errors.WorkloadNotLoaded, hosted.ItemTypeTaken, OSError for an address in use.
     """
     logs.configure()
+    # The store's threads hand over to the loop many times a second, and wait this long for each turn.
+    sys.setswitchinterval(THREAD_TURN_SECONDS)
     server = Server(settings)
     try:
         uvloop.run(server.run())

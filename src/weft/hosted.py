@@ -103,7 +103,8 @@ class HostedHints:
             if known is not None and _moved_on(known, seen=job):
                 seconds = min(seconds, MISSED_MOVE_SECONDS)
             try:
-                await asyncio.wait_for(moved.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await moved.wait()
             except TimeoutError:
                 return  # nothing moved: time for an ordinary poll
 

@@ -42,7 +42,7 @@ from weft.runners.frames import (
     pack,
 )
 
-NICENESS = 10
+NICENESS = 19  # jobs get what the server and its callers leave
 NOT_LOADED_EXIT = 78
 BROKEN_RULE_EXIT = 70
 _ALL_CHILDREN = 0x40000000  # __WALL: also children that do not tell of their end by SIGCHLD

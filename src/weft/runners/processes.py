@@ -260,7 +260,8 @@ def job_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 async def _boot(process: JobProcess) -> JobError | None:
     try:
-        return await asyncio.wait_for(asyncio.shield(process.booted), BOOT_SECONDS)
+        async with asyncio.timeout(BOOT_SECONDS):
+            return await asyncio.shield(process.booted)
     except TimeoutError:
         why = f"The process for jobs was not ready after {BOOT_SECONDS:.0f} s of loading the workloads."
         return JobError("WorkloadNotLoaded", why, "User", False)

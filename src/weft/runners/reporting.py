@@ -115,7 +115,8 @@ class Reporter:
         if self._hurry.is_set():
             return
         try:
-            await asyncio.wait_for(self._hurry.wait(), EVERY_SECONDS)
+            async with asyncio.timeout(EVERY_SECONDS):
+                await self._hurry.wait()
         except TimeoutError:
             return
 
