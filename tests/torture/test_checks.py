@@ -110,8 +110,9 @@ def test_a_marked_process_is_found_as_a_descendant_and_by_its_mark(
 
     marks = processes.markers(below)
 
-    assert processes.MARKER + os.fsencode(tmp_path) in marks
-    found = processes.working_for(tmp_path / "elsewhere", marks)
+    mark = processes.MARKER + os.fsencode(tmp_path)
+    assert mark in marks
+    found = processes.working_for(tmp_path / "elsewhere", {mark})
     assert [process.pid for process in found] == [marked_child.pid]
 
 
