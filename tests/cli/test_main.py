@@ -163,9 +163,9 @@ def test_ctrl_c_while_waiting_exits_with_130_and_leaves_the_job(
 
 def _start(*arguments: str, data: Path, stdout: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
     environment = {**os.environ, "WEFT_DATA": str(data)}
-    return subprocess.Popen(
-        [WEFT, *arguments], stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment
-    )
+    # A test run in the background of a shell ignores Ctrl-C, and its children would.
+    command = ["env", "--default-signal=INT", WEFT, *arguments]
+    return subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment)
 
 
 async def _weft(url: str, *arguments: str) -> tuple[int | None, str, str]:
