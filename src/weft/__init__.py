@@ -1,4 +1,4 @@
-"""weft: a self-hosted job service with three published Microsoft job contracts over one durable engine."""
+"""weft: a self-hosted job service that speaks published Microsoft job contracts over one durable engine."""
 
 from weft.kit.context import JobContext
 from weft.kit.errors import ErrorDetail, JobCancelled, JobFailed

@@ -21,8 +21,7 @@ def test_the_import_contracts_are_kept() -> None:
 
 
 def test_no_module_imports_itself_through_others() -> None:
-    # What is imported for annotations alone is not there when the program runs.
-    graph = grimp.build_graph("weft", cache_dir=None, exclude_type_checking_imports=True)
+    graph = grimp.build_graph("weft", cache_dir=None)
     imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
 
     order = TopologicalSorter(imports).static_order()

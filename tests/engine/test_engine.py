@@ -14,7 +14,6 @@ from tests.engine.direct_store import DirectStore
 from tests.engine.virtual_time import BEGINNING, VirtualClock, virtually
 from weft.engine.engine import WORKER_LOST, Engine
 from weft.engine.errors import (
-    IllegalMove,
     JobConflict,
     JobEnded,
     JobNotFound,
@@ -24,7 +23,7 @@ from weft.engine.errors import (
 )
 from weft.engine.events import Events, Happened
 from weft.engine.jobs import Completed, Failed, Job, JobError, JobKey, NewJob, Outcome, Stopped, WhenLost
-from weft.engine.lifecycle import Event, State
+from weft.engine.lifecycle import Event, IllegalMove, State
 
 TENANT = "workload/t"
 KEY = JobKey(f"{TENANT}/w/T/i/k", "job")

@@ -4,8 +4,7 @@ from itertools import product
 
 import pytest
 
-from weft.engine.errors import IllegalMove
-from weft.engine.lifecycle import FINAL, TABLE, Event, State, next_state, sources
+from weft.engine.lifecycle import FINAL, TABLE, Event, IllegalMove, State, next_state, sources
 
 STATES = (None, *State)
 LIVE = tuple(state for state in State if not state.is_final)

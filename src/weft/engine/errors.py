@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from weft.engine.jobs import Job, JobKey
+from weft.engine.jobs import Job, JobKey
 
 
 class EngineError(Exception):
     """The root of all expected errors."""
-
-
-class IllegalMove(EngineError):
-    def __init__(self, state: str | None, event: str) -> None:
-        super().__init__(f"no move for event {event!r} from state {state!r}")
-        self.state = state
-        self.event = event
 
 
 class JobNotFound(EngineError):

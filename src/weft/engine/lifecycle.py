@@ -2,8 +2,6 @@
 
 from enum import StrEnum
 
-from weft.engine.errors import IllegalMove
-
 
 class State(StrEnum):
     ACCEPTED = "accepted"
@@ -32,6 +30,15 @@ class Event(StrEnum):
     STOP = "stop"  # after a cancel, the work has provably stopped
     LOSE = "lose"  # the worker is gone, and the work with it
     REQUEUE = "requeue"  # the worker is gone, and the job may start again
+
+
+class IllegalMove(Exception):
+    """An event that the table does not know in a state: a mistake of ours, never of a caller."""
+
+    def __init__(self, state: State | None, event: Event) -> None:
+        super().__init__(f"no move for event {event!r} from state {state!r}")
+        self.state = state
+        self.event = event
 
 
 FINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED, State.DEDUPED})
