@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -268,6 +269,35 @@ def test_p19_a_second_sigterm_stops_at_once(weft: WeftProcess, notes: Path) -> N
     all_gone(before)
     weft.start()
     assert weft.wait_for(instance) == "Failed"
+
+
+def test_a_disk_that_is_full_while_jobs_are_created_loses_nothing(weft: WeftProcess) -> None:
+    where = f"{TOMBSTONE}/steady/instances"
+    body = {"invokeType": "Manual", "creationPayload": {"file": "/dev/null", "filler": "x" * 100_000}}
+    unlimited = resource.prlimit(weft.pid, resource.RLIMIT_FSIZE)
+    held = (weft.data / "weft.db-wal").stat().st_size
+    answers: dict[str, int] = {}
+
+    resource.prlimit(weft.pid, resource.RLIMIT_FSIZE, (held + 500_000, unlimited[1]))
+    for _ in range(20):
+        path = f"{where}/{uuid4()}"
+        answers[path] = weft.host("POST", path, body).status
+    full = weft.host("POST", f"{where}/{uuid4()}", body)
+    read = weft.host("GET", next(iter(answers))).status
+    resource.prlimit(weft.pid, resource.RLIMIT_FSIZE, unlimited)
+    recovered = weft.host("POST", f"{where}/{uuid4()}", body).status
+    weft.kill()
+    weft.start()
+
+    assert set(answers.values()) == {202, 503}
+    assert (full.status, full.json["errorCode"], full.headers["retry-after"]) == (
+        503,
+        "ServiceUnavailable",
+        "1",
+    )
+    assert (read, recovered) == (200, 202)
+    kept = {path for path, status in answers.items() if status == 202}
+    assert {path for path in answers if weft.host("GET", path).status == 200} == kept
 
 
 def test_deleting_an_item_stops_its_jobs_first(weft: WeftProcess, notes: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from starlette.routing import Router
 
+from tests.stores.shims import Disk
 from tests.transcripts.clients import InProcess
 from tests.transcripts.player import Answer, Headers, Request
 from weft import JobContext, Workload
@@ -179,11 +180,16 @@ class House:
 
 @asynccontextmanager
 async def a_house(
-    data: Path, identity: Identity, *, slots: int = 10, quick_stop_seconds: float = 0.2
+    data: Path,
+    identity: Identity,
+    *,
+    slots: int = 10,
+    quick_stop_seconds: float = 0.2,
+    disk: Disk | None = None,
 ) -> AsyncIterator[House]:
     """Give a host whose worker has *slots*; 0: nothing runs."""
     database = data / "weft.db"
-    store = SqliteStore.open(database, writes_waiting=1000)
+    store = SqliteStore.open(database, writes_waiting=1000, vfs=disk.name if disk else None)
     engine = Engine(store, SystemClock(), Events())
     script = Script()
     habits = Habits(queue=QUEUE, slots=slots, begins=Event.START, cancel_wins=True, adopts=False)
