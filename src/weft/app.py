@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import uvloop
@@ -23,6 +24,7 @@ from weft.auth.home import Home
 from weft.auth.issuer import CORE_AUDIENCES, Issuer
 from weft.auth.keys import Keys
 from weft.auth.subject_and_app import SubjectAndAppVerifier
+from weft.catalog import scopes
 from weft.catalog.catalog import Catalog
 from weft.engine.clock import SystemClock
 from weft.engine.engine import Engine
@@ -58,7 +60,8 @@ def run(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code.
 
     Raises what refuses a start: stores.errors.StoreError, auth.errors.DataRefused,
-    kit.errors.WorkloadNotLoaded, hosted.ItemTypeTaken, OSError for an address in use.
+    engine.errors.StoreUnavailable, kit.errors.WorkloadNotLoaded, hosted.ItemTypeTaken, OSError for an
+    address in use.
     """
     logs.configure()
     server = Server(settings)
@@ -95,7 +98,7 @@ class Server:
             self._engine,
             self._processes,
             Habits(
-                queue="workload",
+                queue=scopes.HOSTED,
                 slots=settings.runner.processes,
                 begins=Event.START,
                 cancel_wins=True,
@@ -106,7 +109,7 @@ class Server:
             self._engine,
             self._caller,
             Habits(
-                queue="core",
+                queue=scopes.CORE,
                 slots=settings.caller.slots,
                 begins=Event.DISPATCH,
                 cancel_wins=False,
@@ -114,6 +117,7 @@ class Server:
             ),
         )
         self._ready = False
+        self._workers: list[asyncio.Task[None]] = []
         self._stop_serving = asyncio.Event()
         self._told_to_stop = asyncio.Event()
         self._told_again = asyncio.Event()
@@ -122,11 +126,11 @@ class Server:
         """Serve until told to stop by a signal, then drain; a second signal ends what still runs at once."""
         async with AsyncExitStack() as parts:
             parts.push_async_callback(self._store.close)
+            parts.enter_context(self._signals())
             await self._processes.start()  # first ends what a predecessor that was killed left running
             parts.push_async_callback(self._processes.close)
             await self._take_back_jobs()
             parts.push_async_callback(self._caller.close)
-            parts.enter_context(self._signals())
             await self._serve_and_work()
 
     async def _take_back_jobs(self) -> None:
@@ -137,30 +141,35 @@ class Server:
 
     async def _serve_and_work(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            port = await self._listen(tasks)
+            port, serving = await self._listen(tasks)
             self._hosted.served_at(f"http://{_in_url(self._settings.host)}:{port}/workload")
-            workers = [tasks.create_task(self._host_worker.work()), tasks.create_task(self._call_workloads())]
+            self._workers = [
+                tasks.create_task(self._host_worker.work()),
+                tasks.create_task(self._call_workloads()),
+            ]
             upkeep = tasks.create_task(self._maintenance().run())
             with self._announced(f"http://{_in_url(self._settings.host)}:{port}"):
                 await self._told_to_stop.wait()
                 self._ready = False
                 await self._drain()
-                await asyncio.wait(workers)
+                await asyncio.wait(self._workers)
             upkeep.cancel()
             self._stop_serving.set()
+            if not await self._ends_before_told_again(serving):
+                serving.cancel()
 
     async def _call_workloads(self) -> None:
         """Load the caller only now: requests are served meanwhile, and their jobs wait for it."""
         await self._caller.start()
         await self._core_worker.work()
 
-    async def _listen(self, tasks: asyncio.TaskGroup) -> int:
-        """Begin to serve requests and return the port."""
+    async def _listen(self, tasks: asyncio.TaskGroup) -> tuple[int, asyncio.Task[None]]:
+        """Begin to serve requests; return the port, and the task that serves."""
         ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        tasks.create_task(
+        serving = tasks.create_task(
             serve(self._asgi(), self._settings, ready=ready.set_result, stop=self._stop_serving)
         )
-        return await ready
+        return await ready, serving
 
     @contextmanager
     def _announced(self, url: str) -> Iterator[None]:
@@ -180,13 +189,18 @@ class Server:
         """Let running functions end within the grace; the next start takes up again what runs elsewhere."""
         self._core_worker.claim_no_more()
         host = asyncio.ensure_future(self._host_worker.drain(self._settings.shutdown_grace))
-        again = asyncio.ensure_future(self._told_again.wait())
-        await asyncio.wait({host, again}, return_when=asyncio.FIRST_COMPLETED)
-        if not host.done():
+        if not await self._ends_before_told_again(host):
             await self._host_worker.drain(timedelta(0))
-        again.cancel()
         await host
         await self._core_worker.drain(LETS_CORE_SEE_THE_END)
+
+    async def _ends_before_told_again(self, work: asyncio.Future[None]) -> bool:
+        """Wait for *work*, or for a second signal; return whether it was the work."""
+        again = asyncio.ensure_future(self._told_again.wait())
+        either: set[asyncio.Future[Any]] = {work, again}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        again.cancel()
+        return work.done()
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
@@ -254,7 +268,11 @@ class Server:
         )
 
     async def _readiness(self) -> Mapping[str, bool]:
-        return {"store": await self._store_answers(), "serving": self._ready}
+        return {
+            "store": await self._store_answers(),
+            "workers": bool(self._workers) and not any(worker.done() for worker in self._workers),
+            "serving": self._ready,
+        }
 
     async def _store_answers(self) -> bool:
         try:
@@ -265,7 +283,8 @@ class Server:
 
     def _maintenance(self) -> Maintenance:
         keep = self._settings.pace.keeps_finished_per_item
-        retention = Retention(length=self._settings.retention, keep=() if keep is None else (("core", keep),))
+        keeps = () if keep is None else ((scopes.CORE, keep),)
+        retention = Retention(length=self._settings.retention, keep=keeps)
         workers = (self._host_worker, self._core_worker)
         return Maintenance(self._engine, workers, retention, every=self._settings.maintenance_every)
 

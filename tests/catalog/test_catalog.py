@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from weft.catalog.catalog import Catalog, job_scope
+from weft.catalog import scopes
+from weft.catalog.catalog import Catalog
 from weft.catalog.errors import ItemNotFound, NameTaken, RoleTooLow, WorkspaceNotFound
 from weft.catalog.model import Principal, Role
 from weft.engine.clock import SystemClock
@@ -136,7 +137,7 @@ async def test_an_item_is_found_in_its_own_workspace_only(catalog: Catalog) -> N
 
 
 async def submit(engine: Engine, workspace: str, item: str, id: str) -> JobKey:
-    key = JobKey(job_scope(workspace, item), id)
+    key = JobKey(scopes.of_item(workspace, item), id)
     await engine.submit(NewJob(key=key, queue="core", kind="run"))
     return key
 

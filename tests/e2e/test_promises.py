@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from tests.e2e.weft_process import WeftProcess, all_gone, eventually
@@ -298,6 +300,38 @@ def test_a_disk_that_is_full_while_jobs_are_created_loses_nothing(weft: WeftProc
     assert (read, recovered) == (200, 202)
     kept = {path for path, status in answers.items() if status == 202}
     assert {path for path in answers if weft.host("GET", path).status == 200} == kept
+
+
+def test_p19_a_second_sigterm_ends_a_request_that_trickles_in(weft: WeftProcess) -> None:
+    address = urlsplit(weft.url)
+    slow = socket.create_connection((address.hostname or "", address.port or 0))
+    slow.sendall(
+        b"POST /v1/workspaces HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n"
+        b"Content-Type: application/json\r\nAuthorization: Bearer "
+        + weft.token("core").encode()
+        + b"\r\n\r\n{"
+    )
+    eventually(lambda: weft.bare("GET", "/readyz").status == 200, 10, "ready")
+    began = time.monotonic()
+
+    os.kill(weft.pid, signal.SIGTERM)
+    time.sleep(0.5)  # two signals of one kind that come together are one
+    code = weft.terminate()
+
+    slow.close()
+    assert code == 0
+    assert time.monotonic() - began < 10
+
+
+def test_a_store_that_cannot_be_opened_is_told_in_one_line(tmp_path: Path) -> None:
+    broken = WeftProcess(tmp_path / "data")
+    (broken.data / "weft.db").mkdir(parents=True)
+    broken.data.chmod(0o700)
+
+    answer = broken.try_start()
+
+    assert answer.returncode == 1
+    assert len(answer.stderr.strip().splitlines()) == 1
 
 
 def test_deleting_an_item_stops_its_jobs_first(weft: WeftProcess, notes: Path) -> None:

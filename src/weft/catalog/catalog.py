@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from uuid import uuid4
 
+from weft.catalog import scopes
 from weft.catalog.errors import ItemNotFound, NameTaken, RoleTooLow, WorkspaceNotFound
 from weft.catalog.model import Item, Principal, Role, Workspace
 from weft.catalog.ports import CatalogStore
@@ -14,11 +15,6 @@ from weft.engine.ports import Clock
 
 def random_id() -> str:
     return str(uuid4())
-
-
-def job_scope(workspace: str, item: str) -> str:
-    """Return the scope of an item's jobs; the scope of a workspace is above those of its items."""
-    return f"{_workspace_scope(workspace)}/{item}"
 
 
 class Catalog:
@@ -82,7 +78,7 @@ class Catalog:
         Raises WorkspaceNotFound, RoleTooLow, and ScopeBusy where a job did not stop: it can be repeated.
         """
         await self.workspace(caller, id, needs=Role.ADMIN)
-        await self._engine.close(_workspace_scope(id), by=caller.id, seconds=self._stop_seconds)
+        await self._engine.close(scopes.of_workspace(id), by=caller.id, seconds=self._stop_seconds)
         if not await self._store.delete_workspace(id):
             raise WorkspaceNotFound(id)
 
@@ -137,10 +133,6 @@ class Catalog:
         job is taken from then on, and the delete can be repeated.
         """
         await self.item(caller, workspace, id, needs=Role.CONTRIBUTOR)
-        await self._engine.close(job_scope(workspace, id), by=caller.id, seconds=self._stop_seconds)
+        await self._engine.close(scopes.of_item(workspace, id), by=caller.id, seconds=self._stop_seconds)
         if not await self._store.delete_item(workspace, id):
             raise ItemNotFound(workspace, id)
-
-
-def _workspace_scope(workspace: str) -> str:
-    return f"core/{workspace}"

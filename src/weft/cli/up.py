@@ -73,6 +73,7 @@ def _serve(settings: Settings) -> int:
     # The whole server: imported only by the one command that serves.
     from weft.app import run  # noqa: PLC0415
     from weft.auth.errors import DataRefused  # noqa: PLC0415
+    from weft.engine.errors import StoreUnavailable  # noqa: PLC0415
     from weft.hosted import ItemTypeTaken  # noqa: PLC0415
     from weft.kit.errors import WorkloadNotLoaded  # noqa: PLC0415
     from weft.stores.errors import StoreError  # noqa: PLC0415
@@ -81,7 +82,7 @@ def _serve(settings: Settings) -> int:
         return run(settings)
     except (DataRefused, ItemTypeTaken, WorkloadNotLoaded) as refused:
         raise Misused(str(refused)) from None
-    except (StoreError, OSError) as failed:
+    except (StoreError, StoreUnavailable, OSError) as failed:
         raise CommandFailed(f"cannot serve: {failed}") from None
 
 

@@ -21,6 +21,7 @@ from weft.auth.home import Home
 from weft.auth.issuer import Issuer, user_id
 from weft.auth.keys import Keys
 from weft.auth.subject_and_app import SubjectAndAppVerifier, resource_id
+from weft.catalog import scopes
 from weft.engine.clock import SystemClock
 from weft.engine.engine import Engine
 from weft.engine.events import Events
@@ -29,7 +30,7 @@ from weft.engine.lifecycle import Event
 from weft.engine.ports import Run
 from weft.engine.worker import Habits, Worker
 from weft.faces.routing import FaceMount
-from weft.faces.workload.routes import QUEUE, WorkloadHost, routes
+from weft.faces.workload.routes import WorkloadHost, routes
 from weft.settings import Limits
 from weft.stores.sqlite.store import SqliteStore
 
@@ -192,7 +193,7 @@ async def a_house(
     store = SqliteStore.open(database, writes_waiting=1000, vfs=disk.name if disk else None)
     engine = Engine(store, SystemClock(), Events())
     script = Script()
-    habits = Habits(queue=QUEUE, slots=slots, begins=Event.START, cancel_wins=True, adopts=False)
+    habits = Habits(queue=scopes.HOSTED, slots=slots, begins=Event.START, cancel_wins=True, adopts=False)
     worker = Worker(engine, script, habits)
     host = WorkloadHost(
         engine,

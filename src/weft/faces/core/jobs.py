@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from weft.catalog.catalog import job_scope
+from weft.catalog import scopes
 from weft.catalog.errors import ItemNotFound
 from weft.catalog.model import Item, Role
 from weft.contracts import core as wire
@@ -15,8 +15,6 @@ from weft.faces.core.calls import Call
 from weft.faces.core.errors import InvalidJobType
 from weft.faces.core.requests import execution_data
 from weft.faces.http import Refusal, Refused
-
-QUEUE = "core"
 
 
 async def run(call: Call) -> Response:
@@ -36,7 +34,7 @@ async def list_all(call: Call) -> Response:
     item = await items.find(call)
     path, size = _instances_path(item), call.core.page_size
     found = await call.core.engine.list(
-        job_scope(item.workspace, item.id), before=call.position(path), limit=size + 1
+        scopes.of_item(item.workspace, item.id), before=call.position(path), limit=size + 1
     )
     page = wire.ItemJobInstances([mapping.job_instance(job, call.id) for job in found[:size]])
     if len(found) > size:
@@ -84,8 +82,8 @@ async def _run(call: Call, wanted: str) -> Response:
 def _new_job(call: Call, item: Item, job_type: str, payload: bytes) -> NewJob:
     caller = call.caller
     return NewJob(
-        key=JobKey(job_scope(item.workspace, item.id), call.core.new_id()),
-        queue=QUEUE,
+        key=JobKey(scopes.of_item(item.workspace, item.id), call.core.new_id()),
+        queue=scopes.CORE,
         kind=job_type,
         payload=payload,
         labels={
@@ -110,7 +108,7 @@ def _accepted(call: Call, item: Item, job: Job, more: dict[str, str] | None = No
 
 
 def _key(call: Call, item: Item) -> JobKey:
-    return JobKey(job_scope(item.workspace, item.id), call.path_id("jobInstanceId"))
+    return JobKey(scopes.of_item(item.workspace, item.id), call.path_id("jobInstanceId"))
 
 
 def _instances_path(item: Item) -> str:

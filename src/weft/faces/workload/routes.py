@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from weft.auth.errors import TokenRefused
 from weft.auth.subject_and_app import SubjectAndAppVerifier, WorkloadCaller
+from weft.catalog import scopes
 from weft.engine.engine import Engine
 from weft.engine.errors import JobEnded
 from weft.engine.jobs import JobKey, NewJob
@@ -31,7 +32,6 @@ from weft.faces.workload.headers import CallHeaders, read_headers
 from weft.faces.workload.mapping import fingerprint_of, read_request, state_of
 from weft.settings import Limits
 
-QUEUE = "workload"
 QUICK_STOP_SECONDS = 0.2
 JOB = "/workspaces/{workspaceId}/items/{itemType}/{itemId}/jobTypes/{jobType}/instances/{jobInstanceId}"
 
@@ -108,7 +108,7 @@ class WorkloadHost:
         """
         new = self._named(call).job(call)
         try:
-            job = await self._engine.bury(new, by=call.user, family=f"{QUEUE}/{call.caller.tenant}")
+            job = await self._engine.bury(new, by=call.user, family=scopes.of_tenant(call.caller.tenant))
             if not job.is_final:
                 job = await self._engine.wait(new.key, seconds=self._quick_stop_seconds)
         except JobEnded as ended:
@@ -186,17 +186,21 @@ class _Named:
 
     @property
     def key(self) -> JobKey:
-        return JobKey(
-            f"workload/{self.tenant}/{self.workspace}/{self.item_type}/{self.item}/{self.job_type}",
-            self.instance,
+        scope = scopes.of_hosted(
+            tenant=self.tenant,
+            workspace=self.workspace,
+            item_type=self.item_type,
+            item=self.item,
+            job_type=self.job_type,
         )
+        return JobKey(scope, self.instance)
 
     def job(
         self, call: Call, *, invoke_type: str = "", payload: bytes = b"", fingerprint: bytes = b""
     ) -> NewJob:
         return NewJob(
             key=self.key,
-            queue=QUEUE,
+            queue=scopes.HOSTED,
             kind=self.job_type,
             payload=payload,
             labels={

@@ -1,0 +1,27 @@
+"""What queues and scopes of jobs are called: the two sides of one run must find each other's job."""
+
+CORE = "core"
+"""The queue, and the first word of the scopes, of jobs that people run on an item."""
+
+HOSTED = "workload"
+"""The queue, and the first word of the scopes, of jobs that this server does as a workload's host."""
+
+
+def of_workspace(workspace: str) -> str:
+    """Return the scope above those of all items of a workspace."""
+    return f"{CORE}/{workspace}"
+
+
+def of_item(workspace: str, item: str) -> str:
+    """Return the scope of an item's jobs."""
+    return f"{of_workspace(workspace)}/{item}"
+
+
+def of_tenant(tenant: str) -> str:
+    """Return the scope above those of all jobs that are hosted for a tenant."""
+    return f"{HOSTED}/{tenant}"
+
+
+def of_hosted(*, tenant: str, workspace: str, item_type: str, item: str, job_type: str) -> str:
+    """Return the scope of the hosted jobs of one type of one item; the types as registered."""
+    return "/".join((of_tenant(tenant), workspace, item_type, item, job_type))
