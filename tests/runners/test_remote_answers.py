@@ -213,10 +213,18 @@ def test_instants_are_read_strictly(text: object, expected: datetime | None) -> 
         ("soon", None),
         ("Sun, 01 Mar 2026 12:00:09 GMT", 9.0),
         ("Sun, 01 Mar 2020 12:00:09 GMT", 0.0),
+        ("Sun, 01 Mar 2026 12:00:09 +99999999999999", None),
     ],
 )
 def test_retry_after_is_read(header: str | None, expected: float | None) -> None:
     assert seconds_of(header, NOW) == expected
+
+
+@pytest.mark.parametrize("body", [b"\xff", b'{"status": "\xff"}', b'{"message": "\xc3("}'])
+def test_what_is_not_utf_8_is_an_answer_too(body: bytes) -> None:
+    assert isinstance(reported(200, body, None, now=NOW), Faulty)
+    assert isinstance(reported(503, body, None, now=NOW), Busy)
+    assert isinstance(created(400, body, None, now=NOW), Refused)
 
 
 def test_statuses_of_a_create_call() -> None:

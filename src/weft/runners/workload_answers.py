@@ -120,7 +120,7 @@ def state(body: bytes) -> Reported | Faulty:
     """Read an ItemJobInstanceState."""
     try:
         members = _members(msgspec.json.decode(body))
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):  # invalid UTF-8 is no DecodeError
         return Faulty("the body is not JSON")
     if members is None:
         return Faulty("the body is not a JSON object")
@@ -139,7 +139,7 @@ def refusal(status: int, body: bytes) -> JobError:
     """Read why a call was refused, from whatever the workload sent along."""
     try:
         content = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):  # invalid UTF-8 is no DecodeError
         content = None
     return _envelope(content) or _foreign(content) or _spoken(status, body)
 
@@ -175,7 +175,7 @@ def seconds_of(retry_after: str | None, now: datetime) -> float | None:
         return float(text)
     try:
         date = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)
