@@ -523,6 +523,38 @@ def test_a_hint_brings_the_next_read_forward(store: DirectStore) -> None:
     assert script.times("read")[1] == pytest.approx(3.5)
 
 
+class Ringing:
+    """Hints of a job that has ended at its workload: there is no wait any more."""
+
+    async def wait(self, job: Job, seconds: float) -> None:
+        await asyncio.sleep(min(seconds, 0.01))
+
+
+@pytest.mark.parametrize(
+    ("trouble", "wait"),
+    [
+        (Busy(429, JobError("", "busy"), 30), 30),
+        (Refused(401, JobError("", "who?")), 10),
+        (Missing(), 10),
+        (RESET, 10),
+    ],
+)
+def test_a_hint_does_not_hurry_a_read_that_was_in_vain(
+    store: DirectStore, trouble: Answer, wait: float
+) -> None:
+    script = Script(create=[Accepted()], read=[IN_PROGRESS, trouble, COMPLETED])
+
+    async def main() -> Job:
+        stage = Stage(store, script, hints=Ringing())
+        await stage.submit()
+        return await stage.end()
+
+    job = virtually(main())
+
+    assert job.state is State.COMPLETED
+    assert waits_of(script, "read") == pytest.approx([0.01, wait])
+
+
 # ---- a restart at each stage
 
 

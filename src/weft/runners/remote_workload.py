@@ -173,6 +173,7 @@ class _Life:
         self._may_be_acknowledged = earlier_life
         self._trouble: JobError | None = None
         self._read_at = self._loop.time()
+        self._heeds_hints = True
         self._cancel_at: float | None = None
         self._after_cancel = self._backoff()
         self._read_pace: _Backoff | None = None
@@ -276,6 +277,7 @@ class _Life:
         if answer is None:
             return None
         crash_point("caller.after-read")
+        self._heeds_hints = isinstance(answer, Reported)
         asked = answer.retry_after if isinstance(answer, Busy) else None
         self._read_at = self._loop.time() + self._read_seconds(asked)
         if isinstance(answer, Missing):
@@ -419,11 +421,14 @@ class _Life:
         return max(usual, min(asked or 0.0, longest))
 
     async def _rest(self) -> None:
-        """Wait for the next call that is due, a hint, or a cancel."""
+        """Wait for the next call that is due, a cancel, or a hint: not where the last read was in vain.
+
+        The move that a hint tells of is then known already, and it is the workload that needs time.
+        """
         due = self._read_at if self._cancel_at is None else min(self._read_at, self._cancel_at)
         left = due - self._loop.time()
         if left > 0:
-            await self._pause(left, self._for_hint)
+            await self._pause(left, self._for_hint if self._heeds_hints else asyncio.sleep)
 
     async def _for_hint(self, seconds: float) -> None:
         due = self._loop.time() + seconds
