@@ -65,7 +65,11 @@ class Overloaded(EngineError):
 
 
 class StoreUnavailable(EngineError):
-    """The store could not write or read (disk full, input/output error); nothing of the call was kept."""
+    """The store could not write or read (disk full, input/output error).
+
+    Nothing of the call was acknowledged. Nothing of it was kept either, unless a failed fsync left it in the
+    log: then it may still come back with the next commit.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"the store is unavailable: {reason}")

@@ -37,7 +37,7 @@ class Claim:
 class JobStore(Protocol):
     """Durable jobs. Every write is on disk before its call returns; `tests/stores` holds the contract.
 
-    Any call may raise StoreUnavailable, and insert Overloaded; nothing of the call was then kept.
+    Any call may raise StoreUnavailable, which says what may have been kept, and insert Overloaded: nothing was.
     """
 
     async def insert(self, job: Job) -> Job | None:
