@@ -596,6 +596,18 @@ async def test_ended_jobs_beyond_the_newest_of_their_scope_are_pruned(store: Job
     assert len(await store.live("core/w")) == 8
 
 
+async def test_the_jobs_that_ended_last_stay_whenever_they_were_submitted(store: JobStore) -> None:
+    for id, ended_after in (("long", 90), ("short", 10), ("twin", 10), ("middle", 50)):
+        await store.insert(an_ended_job(key=JobKey(SCOPE, id), ended_at=after(ended_after)))
+
+    left = []
+    for most in (3, 2, 1):
+        assert await store.prune_beyond(QUEUE, most, 10) == 1
+        left.append({job.key.id for job in await store.page(SCOPE, before=None, limit=10)})
+
+    assert left == [{"long", "middle", "twin"}, {"long", "middle"}, {"long"}]
+
+
 async def test_jobs_that_end_by_a_move_count_for_pruning(store: JobStore) -> None:
     for _ in range(3):
         running = await start(store)

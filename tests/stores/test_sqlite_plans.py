@@ -53,7 +53,8 @@ async def test_a_statement_searches_and_never_scans(db: apsw.Connection, name: s
         ("move", "jobs_by_key (id=? AND scope=?)"),
         ("extend", "jobs_by_worker (worker=?)"),
         ("prune", "jobs_by_end (ended_at<?)"),
-        ("prune_beyond", "jobs_by_scope (scope=? AND number<?)"),
+        ("prune_beyond", "jobs_by_end_in_scope (scope=? AND queue=? AND ended_at>? AND ended_at<?)"),
+        ("prune_beyond", "jobs_by_end_in_scope (scope=? AND queue=? AND ended_at>?)"),
         ("count", "jobs_by_state (queue=?)"),
     ],
 )

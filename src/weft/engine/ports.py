@@ -37,7 +37,8 @@ class Claim:
 class JobStore(Protocol):
     """Durable jobs. Every write is on disk before its call returns; `tests/stores` holds the contract.
 
-    Any call may raise StoreUnavailable, which says what may have been kept, and insert Overloaded: nothing was.
+    Any call may raise StoreUnavailable, which says what may have been kept; insert may raise Overloaded, and
+    nothing was kept.
     """
 
     async def insert(self, job: Job) -> Job | None:
@@ -85,7 +86,7 @@ class JobStore(Protocol):
         """Delete up to *limit* jobs that ended before; return how many, 0 only where none is left."""
 
     async def prune_beyond(self, queue: str, keep: int, limit: int) -> int:
-        """Delete up to *limit* ended jobs of *queue* beyond the newest *keep* of their scope; see `prune`."""
+        """Delete up to *limit* jobs of *queue* beyond the *keep* that ended last in their scope; as `prune`."""
 
     async def note_progress(self, key: JobKey, epoch: int, progress: Progress) -> None:
         """Keep how far a job is; dropped where the epoch is over."""

@@ -178,23 +178,25 @@ DELETE FROM jobs WHERE number IN (
     WITH older AS (
         SELECT
             jobs.number,
+            jobs.ended_at,
             COALESCE((SELECT MAX(lines.number) FROM lines WHERE lines.job = jobs.number), 0) AS its_lines
         FROM ended_jobs CROSS JOIN jobs
         WHERE ended_jobs.queue = :queue AND ended_jobs.jobs > :keep
             AND jobs.scope = ended_jobs.scope
             AND jobs.queue = ended_jobs.queue
             AND jobs.ended_at IS NOT NULL
-            AND jobs.number <= (
-                SELECT kept.number FROM jobs AS kept
+            AND (jobs.ended_at, jobs.number) <= (
+                SELECT kept.ended_at, kept.number FROM jobs AS kept
                 WHERE kept.scope = ended_jobs.scope AND kept.queue = ended_jobs.queue
                     AND kept.ended_at IS NOT NULL
-                ORDER BY kept.number DESC
+                ORDER BY kept.ended_at DESC, kept.number DESC
                 LIMIT 1 OFFSET :keep
             )
         LIMIT :limit
     ),
     counted AS (
-        SELECT number, SUM(its_lines) OVER (ORDER BY number) - its_lines AS lines_before FROM older
+        SELECT number, SUM(its_lines) OVER (ORDER BY ended_at, number) - its_lines AS lines_before
+        FROM older
     )
     SELECT number FROM counted WHERE lines_before < :most_lines
 )

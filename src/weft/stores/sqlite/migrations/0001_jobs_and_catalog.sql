@@ -51,6 +51,7 @@ CREATE INDEX jobs_live ON jobs (scope) WHERE ended_at IS NULL;
 CREATE INDEX jobs_by_lease ON jobs (lease_until) WHERE lease_until IS NOT NULL;
 CREATE INDEX jobs_by_worker ON jobs (worker) WHERE worker IS NOT NULL;
 CREATE INDEX jobs_by_end ON jobs (ended_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX jobs_by_end_in_scope ON jobs (scope, queue, ended_at, number) WHERE ended_at IS NOT NULL;
 
 CREATE TABLE payloads (
     job INTEGER PRIMARY KEY REFERENCES jobs (number) ON DELETE CASCADE,
