@@ -20,10 +20,12 @@ from weft.engine.errors import (
     LeaseLost,
     ScopeBusy,
     ScopeClosed,
+    StoreUnavailable,
 )
 from weft.engine.events import Events, Happened
 from weft.engine.jobs import Completed, Failed, Job, JobError, JobKey, NewJob, Outcome, Stopped, WhenLost
 from weft.engine.lifecycle import Event, IllegalMove, State
+from weft.engine.ports import Claim
 
 TENANT = "workload/t"
 KEY = JobKey(f"{TENANT}/w/T/i/k", "job")
@@ -503,6 +505,55 @@ def test_closing_tells_what_has_not_stopped_and_can_be_repeated(engine: Engine) 
         assert busy.value.job.key == KEY
         await engine.finish(held, Stopped(), cancel_wins=True)
         await engine.close(KEY.scope, seconds=3)
+
+    virtually(main())
+
+
+def test_closing_takes_a_job_that_ended_and_was_pruned_meanwhile_as_stopped(engine: Engine) -> None:
+    async def main() -> None:
+        first, second = [
+            await begun(engine, replace(NEW, key=JobKey(KEY.scope, id))) for id in ("first", "second")
+        ]
+        closing = asyncio.create_task(engine.close(KEY.scope, seconds=60))
+        await asyncio.sleep(1)
+
+        await engine.finish(second, Stopped(), cancel_wins=True)
+        await asyncio.sleep(1)
+        assert await engine.prune(older_than=timedelta()) == 1
+        await engine.finish(first, Stopped(), cancel_wins=True)
+        await closing
+
+    virtually(main())
+
+
+def test_what_was_adopted_is_given_even_where_the_disk_fills_then(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adopt = DirectStore.adopt
+
+    async def main() -> None:
+        for id in ("a", "b"):
+            await begun(
+                engine, replace(NEW, key=JobKey(KEY.scope, id), when_lost=WhenLost.ADOPT), Event.DISPATCH
+            )
+        await engine.started(await engine.get(JobKey(KEY.scope, "b")), BEGINNING)
+        await asyncio.sleep(LEASE.total_seconds())
+        calls = 0
+
+        async def adopt_once(store: DirectStore, claim: Claim) -> Sequence[Job]:
+            nonlocal calls
+            calls += 1
+            if calls > 1:
+                raise StoreUnavailable("the disk is full")
+            return await adopt(store, claim)
+
+        monkeypatch.setattr(DirectStore, "adopt", adopt_once)
+        adopted = await engine.adopt("q", worker="other", limit=9, lease=LEASE, as_of=engine.clock.now())
+
+        assert len(adopted) == 1
+        assert await engine.get(adopted[0].key) == adopted[0]
+        with pytest.raises(StoreUnavailable):
+            await engine.adopt("q", worker="other", limit=9, lease=LEASE, as_of=engine.clock.now())
 
     virtually(main())
 

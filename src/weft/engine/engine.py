@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from weft.engine.errors import JobConflict, JobEnded, JobNotFound, LeaseLost, ScopeBusy
+from weft.engine.errors import JobConflict, JobEnded, JobNotFound, LeaseLost, ScopeBusy, StoreUnavailable
 from weft.engine.events import Events
 from weft.engine.jobs import (
     Changes,
@@ -120,7 +120,10 @@ class Engine:
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
         for job in live:
-            last = await self.wait(job.key, seconds=max(0.0, until - loop.time()))
+            try:
+                last = await self.wait(job.key, seconds=max(0.0, until - loop.time()))
+            except JobNotFound:
+                continue  # it ended, and was pruned before we looked
             if not last.is_final:
                 raise ScopeBusy(scope, last)
 
@@ -165,8 +168,14 @@ class Engine:
                 limit=limit - len(adopted),
                 starts=False,
             )
-            if claim.limit > 0:
+            if claim.limit <= 0:
+                break
+            try:
                 adopted += await self.store.adopt(claim)
+            except StoreUnavailable:
+                if not adopted:
+                    raise
+                break  # what has been adopted must reach its worker
         for job in adopted:
             self.events.emit(Event.ADOPT, job)
         return adopted
