@@ -7,6 +7,7 @@ keeper (proctree.py), which runs nothing of users, then does it.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import subprocess
 from collections.abc import Mapping
@@ -16,17 +17,21 @@ from weft.runners import proctree
 
 _PAUSE_SECONDS = 1.0
 
+log = logging.getLogger(__name__)
+
 
 class Keeper:
     """Constructing it starts the process, for all whose mark begins with *prefix*.
 
-    One that is killed is replaced.
+    One that is killed is replaced; one that cannot be started is tried again.
     """
 
     def __init__(self, prefix: str, environment: Mapping[str, str]) -> None:
         self._prefix = prefix
         self._environment = dict(environment)
         self._closing = False
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pidfd = -1
         self._loop = asyncio.get_running_loop()
         self._start()
 
@@ -39,17 +44,21 @@ class Keeper:
     def _start(self) -> None:
         if self._closing:
             return
-        self._process = subprocess.Popen(
-            proctree.keeper_command(self._prefix),
-            env=self._environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            bufsize=0,
-        )
-        self._pidfd = os.pidfd_open(self._process.pid)
-        self._loop.add_reader(self._pidfd, self._replace)
+        try:
+            self._process = subprocess.Popen(
+                proctree.keeper_command(self._prefix),
+                env=self._environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                bufsize=0,
+            )
+            self._pidfd = os.pidfd_open(self._process.pid)
+            self._loop.add_reader(self._pidfd, self._replace)
+        except OSError as error:
+            log.error("keeper of job processes not started; trying again", extra={"reason": str(error)})
+            self._replace()
 
     def _replace(self) -> None:
         self._unwatch()
@@ -63,8 +72,11 @@ class Keeper:
             self._pidfd = -1
 
     def _dismiss(self) -> None:
-        if self._process.stdin is not None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.stdin is not None:
             with suppress(BrokenPipeError):  # somebody killed it
-                self._process.stdin.write(proctree.QUIT)
-            self._process.stdin.close()
-        self._process.wait()
+                process.stdin.write(proctree.QUIT)
+            process.stdin.close()
+        process.wait()
