@@ -1,6 +1,7 @@
 """Finding processes and ending them, and nothing else."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
+
+import pytest
 
 from tests.runners.support import alive, until
 from weft.runners import proctree
@@ -127,3 +130,23 @@ def test_a_keeper_that_is_dismissed_ends_nothing() -> None:
 
         assert keeper.returncode == 0
         assert alive(left.pid)
+
+
+def test_a_process_that_cannot_be_looked_at_for_want_of_files_does_not_pass_for_gone() -> None:
+    with process("sleep", "60") as one, no_more_files():
+        with pytest.raises(OSError, match="Too many open files"):
+            proctree.look(one.pid)
+        with pytest.raises(OSError, match="Too many open files"):
+            proctree.end(lambda table: {one.pid} & set(table))
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -288,8 +288,10 @@ def _has_children() -> bool:
 def _end_all() -> None:
     """The server is gone: end everything below this process, and it."""
     me = os.getpid()
-    proctree.end(lambda table: proctree.below([me], table))
-    os.kill(me, signal.SIGKILL)
+    try:
+        proctree.end(lambda table: proctree.below([me], table))
+    finally:
+        os.kill(me, signal.SIGKILL)  # where a look failed, the keeper ends what is below
 
 
 if __name__ == "__main__":

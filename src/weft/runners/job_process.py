@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
+import logging
 import os
 import signal
 import socket
@@ -21,6 +23,9 @@ from weft.runners.output import Output, line_text
 from weft.runners.reporting import Reporter
 
 _REMEMBERED_LINES = 40
+_AGAIN_SECONDS = 0.1
+
+log = logging.getLogger(__name__)
 
 # The job processes of this server process, of any runner. An adopted process that is none of these, and bears
 # the tag, is an orphan of a job whose process died.
@@ -111,9 +116,12 @@ class JobProcess:
         self._channel.send(Cancel(turn.number))
 
     async def terminate(self) -> None:
-        """Ask it, and everything that it started, to end."""
+        """Ask it, and everything that it started, to end; what cannot be asked now is left to `end`."""
         self._spoilt = True
-        await asyncio.to_thread(self._terminate)
+        try:
+            await asyncio.to_thread(self._terminate)
+        except OSError as error:
+            log.error("job process not asked to end", extra={"pid": self.pid, "reason": str(error)})
 
     async def end(self) -> None:
         """Return once nothing of it, or of what it started, lives; may be called by many and again."""
@@ -151,16 +159,30 @@ class JobProcess:
             pass_fds=(theirs.fileno(), self._begun),
             start_new_session=True,
         )
-        failed.pop_all()
         _OURS.add(self._popen.pid)
+        failed.callback(self._abandon)
         self._identity = proctree.look(self._popen.pid)
         self._pidfd = os.pidfd_open(self._popen.pid)
+        failed.callback(os.close, self._pidfd)
         if self._tag is not None:
             with contextlib.suppress(OSError):  # it has ended
                 Path(f"/proc/{self._popen.pid}/oom_score_adj").write_text(str(self._tag))
         self._channel = Channel(ours, self._hear, self._break)
-        self._outputs = (Output(out, self._printed("stdout")), Output(err, self._printed("stderr")))
+        failed.callback(self._channel.close)
+        self._outputs = (self._listen(out, "stdout", failed), self._listen(err, "stderr", failed))
         asyncio.get_running_loop().add_reader(self._pidfd, self._on_exit)
+        failed.pop_all()
+
+    def _listen(self, pipe: io.FileIO, level: str, failed: contextlib.ExitStack) -> Output:
+        output = Output(pipe, self._printed(level))
+        failed.callback(output.close)
+        return output
+
+    def _abandon(self) -> None:
+        """End it at once: it was started, but cannot be watched."""
+        self._popen.kill()
+        self._popen.wait()
+        _OURS.discard(self._popen.pid)
 
     # ---- what it says
 
@@ -245,13 +267,24 @@ class JobProcess:
         return (ErrorDetail("LastOutput", said[-4000:]),) if said else ()
 
     async def _end(self) -> None:
-        await asyncio.to_thread(self._end_tree)
+        await self._end_tree_for_certain()
         await self.gone.wait()
         os.close(self._pidfd)
         os.close(self._begun)
         self._channel.close()
         for output in self._outputs:
             output.close()
+
+    async def _end_tree_for_certain(self) -> None:
+        """Do it again where something, e.g. a lack of files, keeps us from it: nothing may be said before."""
+        while True:
+            try:
+                await asyncio.to_thread(self._end_tree)
+            except Exception:
+                log.exception("job process not ended yet; trying again", extra={"pid": self.pid})
+                await asyncio.sleep(_AGAIN_SECONDS)
+            else:
+                return
 
     def _end_tree(self) -> None:
         ended = proctree.end(self._find, spare=_OURS - {self.pid})
@@ -293,12 +326,13 @@ def describe_exit(code: int) -> str:
     return f"was killed by signal {-code} ({name})"
 
 
-def _pipe(opened: contextlib.ExitStack, failed: contextlib.ExitStack) -> tuple[int, int]:
+def _pipe(opened: contextlib.ExitStack, failed: contextlib.ExitStack) -> tuple[io.FileIO, int]:
     """Return a pipe whose second end is closed with *opened*, and its first with *failed*."""
     ours, theirs = os.pipe()
     opened.callback(os.close, theirs)
-    failed.callback(os.close, ours)
-    return ours, theirs
+    reader = io.FileIO(ours)
+    failed.callback(reader.close)
+    return reader, theirs
 
 
 def _instant(seconds: float) -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 from collections.abc import Callable, Sequence
 
@@ -12,15 +13,15 @@ _DRAIN_MOST_BYTES = 1024 * 1024
 
 
 class Output:
-    """Reads the pipe *fd*, which it owns, and gives whole lines, without their ends, to *tell*."""
+    """Reads *pipe*, which it closes, and gives whole lines, without their ends, to *tell*."""
 
-    def __init__(self, fd: int, tell: Callable[[Sequence[bytes]], None]) -> None:
-        os.set_blocking(fd, False)
-        self._fd = fd
+    def __init__(self, pipe: io.FileIO, tell: Callable[[Sequence[bytes]], None]) -> None:
+        os.set_blocking(pipe.fileno(), False)
+        self._pipe = pipe
         self._tell = tell
         self._partial = b""
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(fd, self._read)
+        self._loop.add_reader(pipe.fileno(), self._read)
 
     def drain(self) -> None:
         """Take in what has been printed so far, now; what has no end of line yet is a line as well."""
@@ -32,17 +33,16 @@ class Output:
             self._tell((partial,))
 
     def close(self) -> None:
-        if self._fd >= 0:
-            self._loop.remove_reader(self._fd)
-            os.close(self._fd)
-            self._fd = -1
+        if not self._pipe.closed:
+            self._loop.remove_reader(self._pipe.fileno())
+            self._pipe.close()
 
     def _read(self) -> int:
         """Return how many bytes there were."""
-        if self._fd < 0:
+        if self._pipe.closed:
             return 0
         try:
-            data = os.read(self._fd, _CHUNK_BYTES)
+            data = os.read(self._pipe.fileno(), _CHUNK_BYTES)
         except (BlockingIOError, InterruptedError):
             return 0
         if not data:

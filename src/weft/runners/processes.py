@@ -109,6 +109,8 @@ class ProcessRunner:
         """Return how the job ended, None where its process died before it began."""
         if run.cancel_requested.is_set():
             return Stopped()
+        if not process.is_free:  # it died between the hand that gave it and this one
+            return None
         reporter = Reporter(run)
         turn = process.begin(run.job, reporter)
         try:
@@ -211,7 +213,7 @@ class ProcessRunner:
         """Keep one process alive: start it, and when it has ended, start the next."""
         failures = 0
         while True:
-            if await self._live():
+            if await self._live_in_any_case():
                 failures = 0
                 continue
             self._hopeful -= 1
@@ -219,6 +221,14 @@ class ProcessRunner:
             await asyncio.sleep(min(BACKOFF_FIRST_SECONDS * 2**failures, BACKOFF_MOST_SECONDS))
             failures += 1
             self._hopeful += 1
+
+    async def _live_in_any_case(self) -> bool:
+        """Do `_live`, and return False where it raises: its tender has the next process to think of."""
+        try:
+            return await self._live()
+        except Exception:
+            log.exception("a job process was not seen through its life; another is started")
+            return False
 
     async def _live(self) -> bool:
         """See one process from its start to its end; return whether it was good for any job."""

@@ -6,6 +6,7 @@ Run as a script it is the keeper: see `keep`. It needs nothing but the standard 
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import select
 import signal
@@ -20,6 +21,9 @@ MARK = "WEFT_JOB_MARKER"
 QUIT = b"quit\n"
 _PR_SET_CHILD_SUBREAPER = 36
 _LOST_MOMENT_SECONDS = 0.1
+
+# What keeps us from looking at a process, and says nothing of it: it must not pass for gone.
+_WANT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
 class Seen(NamedTuple):
@@ -50,14 +54,14 @@ def become_subreaper() -> None:
 
 
 def processes() -> Table:
-    """Return all processes by their id, zombies too."""
+    """Return all processes by their id, zombies too. Raises OSError where there is no file to be had."""
     with os.scandir("/proc") as entries:
         seen = [look(int(entry.name)) for entry in entries if entry.name.isdigit()]
     return {process.pid: process for process in seen if process is not None}
 
 
 def look(pid: int) -> Seen | None:
-    """Return the process *pid* as it is now, or None."""
+    """Return the process *pid* as it is now, or None. Raises OSError where there is no file to be had."""
     stat = _read(f"/proc/{pid}/stat")
     if not stat:
         return None
@@ -96,7 +100,8 @@ def send(process: Seen, signum: int) -> bool:
     """Signal that very process, not one that got its id later; return whether it was there."""
     try:
         handle = os.pidfd_open(process.pid)
-    except OSError:
+    except OSError as error:
+        _raise_want(error)
         return False
     try:
         return _send_through(handle, process, signum)
@@ -109,6 +114,7 @@ def end(find: Find, *, spare: Collection[int] = ()) -> set[int]:
 
     All are stopped before the first is killed, so that none can start another meanwhile or hand its
     children on. This process and its ancestors are never touched, nor is *spare*.
+    Raises OSError where there is no file to be had; it is then not known what lives.
     """
     ended: set[int] = set()
     quiet = 0
@@ -139,8 +145,11 @@ def reap(pids: Collection[int]) -> None:
 
 def keep(prefix: str) -> None:
     """End whatever carries a mark that begins with *prefix*, and all below it, until nothing is left."""
-    for _ in range(3):
-        end(lambda table: below(marked(prefix, table), table))
+    looks = 0
+    while looks < 3:
+        with suppress(OSError):  # nothing is known yet: the next look counts
+            end(lambda table: below(marked(prefix, table), table))
+            looks += 1
         # A child that was just being started when its server died shows its mark a moment later.
         time.sleep(_LOST_MOMENT_SECONDS)
 
@@ -158,17 +167,24 @@ def _read(path: str) -> bytes:
     """Return what *path* in /proc holds; empty where the process is gone or is not ours to read."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+    except OSError as error:
+        _raise_want(error)
         return b""
     parts: list[bytes] = []
     try:
         while part := os.read(fd, 16 * 1024):
             parts.append(part)
-    except OSError:
+    except OSError as error:
+        _raise_want(error)
         return b""
     finally:
         os.close(fd)
     return b"".join(parts)
+
+
+def _raise_want(error: OSError) -> None:
+    if error.errno in _WANT:
+        raise error
 
 
 def _send_through(handle: int, process: Seen, signum: int) -> bool:
