@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -125,8 +126,8 @@ class Server:
     async def run(self) -> None:
         """Serve until told to stop by a signal, then drain; a second signal ends what still runs at once."""
         async with AsyncExitStack() as parts:
-            parts.push_async_callback(self._store.close)
             parts.enter_context(self._signals())
+            parts.push_async_callback(self._store.close)
             await self._processes.start()  # first ends what a predecessor that was killed left running
             parts.push_async_callback(self._processes.close)
             await self._take_back_jobs()
@@ -176,9 +177,10 @@ class Server:
         """Say that requests are served, on stdout and in the data directory."""
         self._ready = True
         path = self._settings.data / "server.json"
-        draft = path.with_suffix(".new")
-        draft.write_bytes(msgspec.json.encode({"url": url, "pid": os.getpid(), "version": __version__}))
-        draft.replace(path)
+        try:
+            _replace(path, msgspec.json.encode({"url": url, "pid": os.getpid(), "version": __version__}))
+        except OSError as error:  # a full disk must not keep those out who only read
+            log.warning("commands will not find this server", extra={"path": path, "reason": str(error)})
         print(f"weft ready {url}", flush=True)  # noqa: T201 - the published first line
         try:
             yield
@@ -212,6 +214,7 @@ class Server:
         finally:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
+                signal.signal(number, signal.SIG_IGN)  # all is closed: nothing is left to be hurried
 
     def _hear_signal(self) -> None:
         if self._told_to_stop.is_set():
@@ -311,6 +314,15 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """Return the first failure: the parts of the server run in task groups, and the others ended with it."""
     first = group.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+def _replace(path: Path, content: bytes) -> None:
+    draft = path.with_suffix(".new")
+    try:
+        draft.write_bytes(content)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _in_url(host: str) -> str:

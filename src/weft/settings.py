@@ -60,14 +60,23 @@ class RunnerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a request and a connection may take."""
+    """What a request and a connection may take.
+
+    *envelope_bytes*: what the Workload contract puts around a payload that Core accepted.
+    """
 
     body_bytes: int = 1024 * 1024
+    envelope_bytes: int = 1024
     header_seconds: float = 10.0
     body_seconds: float = 30.0
     connections: int = 4096
     requests_at_once: int = 1024
     writes_waiting: int = 10_000
+
+    @property
+    def hosted_body_bytes(self) -> int:
+        """The longest body of any face: whatever Core accepts, the host takes too."""
+        return self.body_bytes + self.envelope_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

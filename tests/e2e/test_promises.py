@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import signal
@@ -46,6 +47,18 @@ def test_a_job_runs_through_core_caller_host_and_function_and_back(weft: WeftPro
     details = weft.details(instance).json
     assert details["result"] == {"id": details["id"]}
     assert lines(notes) == [f"start {job_pid(notes)}"]
+
+
+def test_the_largest_run_that_core_takes_reaches_its_function(weft: WeftProcess) -> None:
+    item = weft.new_item()
+    empty = len(json.dumps({"executionData": {"filler": ""}}))
+
+    largest = weft.run(item, "quick", filler="x" * (1024 * 1024 - empty))
+    larger = {"executionData": {"filler": "x" * (1024 * 1024 - empty + 1)}}
+    refused = weft.core("POST", f"{item}/jobs/quick/instances", larger)
+
+    assert weft.wait_for(largest) == "Completed"
+    assert refused.status == 413
 
 
 def test_p1_jobs_that_were_queued_survive_a_kill_and_run(weft: WeftProcess) -> None:

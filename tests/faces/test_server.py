@@ -26,7 +26,7 @@ from weft.faces.http import Refusal, Refused, read_json
 from weft.faces.server import LONGEST_HEAD_BYTES, serve
 from weft.settings import Limits, Settings
 
-LIMITS = Limits(body_bytes=100_000, header_seconds=0.3, body_seconds=0.3, connections=8, requests_at_once=100)
+LIMITS = Limits(body_bytes=100_000, envelope_bytes=0, header_seconds=0.3, body_seconds=0.3, connections=8, requests_at_once=100)
 PATIENCE_SECONDS = 10.0
 STATUSES = {Refusal.BODY_TOO_LARGE: 413, Refusal.BODY_TOO_SLOW: 408, Refusal.MEDIA_TYPE: 415}
 HUGE = 5_000_000

@@ -195,15 +195,15 @@ class _Connection(HttpToolsProtocol):
         super().on_headers_complete()
         if self.parser.should_upgrade():
             self.cycle.keep_alive = False
-        if length is not None and length > self._limits.body_bytes:
+        if length is not None and length > self._limits.hosted_body_bytes:
             self._want_no_more()
 
     def on_body(self, body: bytes) -> None:
-        if self._wants_no_more and self._body_bytes > self._limits.body_bytes:
+        if self._wants_no_more and self._body_bytes > self._limits.hosted_body_bytes:
             return
         self._body_bytes += len(body)
         super().on_body(body)
-        if self._body_bytes > self._limits.body_bytes and not self._wants_no_more:
+        if self._body_bytes > self._limits.hosted_body_bytes and not self._wants_no_more:
             self._want_no_more()
 
     def on_message_complete(self) -> None:

@@ -200,7 +200,7 @@ async def a_house(
         [finance(), other()],
         identity.verifier,
         audiences=identity.audiences,
-        limits=Limits(body_bytes=BODY_BYTES, body_seconds=0.2),
+        limits=Limits(body_bytes=BODY_BYTES, envelope_bytes=0, body_seconds=0.2),
         quick_stop_seconds=quick_stop_seconds,
     )
     app = Router([FaceMount("/workload", routes(host))])

@@ -89,7 +89,7 @@ class WorkloadHost:
         """Jobs_CreateItemJobInstance. The same id with an equal body again has no effect."""
         named = self._named(call)
         raw = await read_json(
-            call.request, limit_bytes=self._limits.body_bytes, seconds=self._limits.body_seconds
+            call.request, limit_bytes=self._limits.hosted_body_bytes, seconds=self._limits.body_seconds
         )
         invoke_type, payload = read_request(raw)
         new = named.job(call, invoke_type=invoke_type, payload=payload, fingerprint=fingerprint_of(raw))

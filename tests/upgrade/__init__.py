@@ -1,0 +1,1 @@
+"""Small stores that released versions wrote; every later version opens them."""

@@ -1,0 +1,60 @@
+"""P20: a store that any released version wrote opens, with all that is in it, and work goes on."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import weft
+from tests.upgrade.write import ERROR, LEASE, NOW, SCOPE, STORES, StoppedClock
+from weft.catalog import scopes
+from weft.catalog.model import Role
+from weft.engine.engine import Engine
+from weft.engine.errors import ScopeClosed
+from weft.engine.events import Events
+from weft.engine.jobs import JobKey, NewJob, Progress
+from weft.engine.lifecycle import Event, State
+from weft.stores.sqlite.store import SqliteStore
+
+RELEASED = sorted(path.stem for path in STORES.glob("*.db"))
+STATES = {
+    "completed": State.COMPLETED,
+    "failed": State.FAILED,
+    "stopped": State.CANCELLED,
+    "running": State.RUNNING,
+    "waiting": State.ACCEPTED,
+    "cancelled": State.CANCELLED,
+}
+
+
+def test_the_store_of_this_version_is_among_them() -> None:
+    assert weft.__version__ in RELEASED
+
+
+@pytest.mark.parametrize("version", RELEASED)
+async def test_a_store_of_a_released_version_opens_and_goes_on(version: str, tmp_path: Path) -> None:
+    path = Path(shutil.copy(STORES / f"{version}.db", tmp_path / "weft.db"))
+    store = SqliteStore.open(path, writes_waiting=100)
+    engine = Engine(store, StoppedClock(), Events())
+    try:
+        jobs = {id: await engine.get(JobKey(SCOPE, id)) for id in STATES}
+
+        assert {id: job.state for id, job in jobs.items()} == STATES
+        assert jobs["completed"].result == b'{"a":1}'
+        assert jobs["completed"].ended_at == NOW
+        assert jobs["failed"].error == ERROR
+        assert jobs["running"].progress == Progress(1, 2, "half")
+        assert len(jobs["waiting"].payload) == 5002
+        assert [line.text for line in await engine.lines(jobs["running"].key)] == ["a line"]
+        assert await store.role("w1", "viewer") is Role.VIEWER
+        assert [item.display_name for item in await store.items("w1", type=None, after=0, limit=9)] == ["I"]
+
+        claimed = await engine.claim(scopes.CORE, Event.DISPATCH, worker="next", limit=9, lease=LEASE)
+        assert [job.key.id for job in claimed] == ["waiting"]
+        gone = NewJob(key=JobKey(scopes.of_item("w1", "gone"), "late"), queue=scopes.CORE, kind="k")
+        with pytest.raises(ScopeClosed):
+            await engine.submit(gone)
+    finally:
+        await store.close()

@@ -1,0 +1,101 @@
+"""Write the store of this version: `python -m tests.upgrade.write`, once, when a version is released."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import weft
+from weft.catalog import scopes
+from weft.catalog.model import Item, Role, Workspace
+from weft.engine.engine import Engine
+from weft.engine.events import Events
+from weft.engine.jobs import (
+    Completed,
+    ErrorDetail,
+    Failed,
+    JobError,
+    JobKey,
+    LogLine,
+    NewJob,
+    Progress,
+    Stopped,
+    WhenLost,
+)
+from weft.engine.lifecycle import Event
+from weft.stores.sqlite.store import SqliteStore
+
+STORES = Path(__file__).parent
+NOW = datetime(2026, 11, 22, 8, 30, 0, 123456, UTC)
+LEASE = timedelta(seconds=30)
+SCOPE = scopes.of_item("w1", "i1")
+ERROR = JobError(
+    "E1", "not this time", "User", True, ("p",), (ErrorDetail("D1", "why", ("q",), (("name", "value"),)),)
+)
+
+
+class StoppedClock:
+    def now(self) -> datetime:
+        return NOW
+
+
+async def write(path: Path) -> None:
+    """Make a store at *path* with a job in every state that a released version leaves behind."""
+    store = SqliteStore.open(path, writes_waiting=100)
+    try:
+        await _fill_catalog(store)
+        await _fill_jobs(store, Engine(store, StoppedClock(), Events()))
+    finally:
+        await store.close()
+
+
+async def _fill_catalog(store: SqliteStore) -> None:
+    workspace = Workspace(id="w1", tenant="t1", display_name="W", description=None, created_at=NOW)
+    await store.add_workspace(workspace, "admin")
+    await store.set_role("w1", "viewer", Role.VIEWER)
+    item = Item(id="i1", workspace="w1", type="T", display_name="I", description="d", created_at=NOW)
+    await store.add_item(item)
+
+
+async def _fill_jobs(store: SqliteStore, engine: Engine) -> None:
+    for id, outcome in (
+        ("completed", Completed(b'{"a":1}')),
+        ("failed", Failed(ERROR)),
+        ("stopped", Stopped()),
+        ("running", None),
+    ):
+        await engine.submit(_new(id))
+        (job,) = await engine.claim(scopes.CORE, Event.DISPATCH, worker="worker", limit=1, lease=LEASE)
+        job = await engine.send(job, until=NOW + LEASE) or job
+        job = await engine.started(job, NOW)
+        await engine.note_progress(job, Progress(1, 2, "half"))
+        await engine.add_lines(job, [LogLine(1, NOW, "info", "a line")])
+        if outcome is not None:
+            await engine.finish(job, outcome, cancel_wins=False)
+    await engine.submit(_new("waiting", payload=b'"' + b"x" * 5000 + b'"'))
+    await engine.submit(_new("cancelled"))
+    await engine.cancel(JobKey(SCOPE, "cancelled"), by="admin")
+    await store.close_scope(scopes.of_item("w1", "gone"))
+
+
+def _new(id: str, payload: bytes = b"{}") -> NewJob:
+    return NewJob(
+        key=JobKey(SCOPE, id),
+        queue=scopes.CORE,
+        kind="k",
+        payload=payload,
+        labels={"item": "i1"},
+        fingerprint=b"f",
+        submitted_by="admin",
+        when_lost=WhenLost.ADOPT,
+    )
+
+
+if __name__ == "__main__":
+    target = STORES / f"{weft.__version__}.db"
+    if target.exists():
+        sys.exit(f"{target} is there already: a released store never changes")
+    asyncio.run(write(target))
+    target.with_suffix(".lock").unlink()
