@@ -318,6 +318,34 @@ def cleans_up(ctx: JobContext, payload: Payload) -> None:
         raise
 
 
+class Lingering:
+    """Takes its time to be deleted: what is raised meanwhile is ignored by Python."""
+
+    def __init__(self, payload: Payload) -> None:
+        self._payload = payload
+
+    def __del__(self) -> None:
+        here(self._payload)
+        while True:
+            time.sleep(0.001)
+
+
+@workload.job(TYPE, "deletes")
+def deletes(ctx: JobContext, payload: Payload) -> None:
+    lingering = Lingering(payload)
+    del lingering
+    sleep_on()
+
+
+@workload.job(TYPE, "callsBack")
+def calls_back(ctx: JobContext, payload: Payload) -> None:
+    """C code that calls Python again and again, and ignores what that raises."""
+    callback = ctypes.CFUNCTYPE(None)(lambda: Lingering(payload).__del__())
+    callback()
+    callback()
+    sleep_on()
+
+
 @workload.job(TYPE, "finishesAnyway")
 def finishes_anyway(ctx: JobContext, payload: Payload) -> str:
     here(payload)

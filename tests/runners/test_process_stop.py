@@ -122,6 +122,16 @@ async def test_a_function_that_was_told_may_clean_up_past_sigterm(tmp_path: Path
         assert job.file.read_text() == "cleaned up"
 
 
+@pytest.mark.parametrize("job_type", ["deletes", "callsBack"])
+async def test_a_cancel_that_python_ignores_is_told_again(job_type: str, tmp_path: Path) -> None:
+    async with running() as runner:
+        job = await Cancelling(job_type, tmp_path).by(runner)
+
+        assert job.outcome == Stopped()
+        assert job.took < GRACE / 2
+        assert "Exception ignored" not in "".join(job.run.texts)
+
+
 async def test_an_async_function_is_cancelled_as_a_task(tmp_path: Path) -> None:
     async with running() as runner:
         job = await Cancelling("asyncSleep", tmp_path).by(runner)

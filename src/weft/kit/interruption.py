@@ -1,4 +1,4 @@
-"""Brings a cancel into a running function: at most once, and never into anything but that function."""
+"""Brings a cancel into a running function: once, and never into anything but that function."""
 
 from __future__ import annotations
 
@@ -7,27 +7,34 @@ import inspect
 import os
 import select
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weft.kit.errors import JobCancelled
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 # A real-time signal: libraries and users have their own plans for the ordinary ones.
 SIGNAL = signal.SIGRTMIN + 5
 _LOOP_PATIENCE_SECONDS = 0.25
 _FIRST_PAUSE_SECONDS = 0.002
 _MOST_PAUSE_SECONDS = 0.1
+_WATCH_SECONDS = 0.005
 
 
 class Interruption:
     """The cancel of one call of one function, which runs in the main thread.
 
     `cancel` comes from another thread. A plain function gets JobCancelled from a signal handler, an async
-    one is cancelled as a task. *flag* is an eventfd of the process, which takes no other job after a cancel.
+    one is cancelled as a task. Where the exception comes up in a `__del__` or in a callback of C code, Python
+    ignores it; the function is then told again. *flag* is an eventfd of the process, which takes no other job
+    after a cancel.
     """
 
     def __init__(self, flag: int) -> None:
@@ -35,6 +42,7 @@ class Interruption:
         self._main = threading.main_thread().ident or 0
         self._wanted = False
         self._told = False
+        self._ignored = False
         self._heard_by_loop = threading.Event()
         self._open = False
         self._shields = 0
@@ -55,8 +63,10 @@ class Interruption:
 
         Raises what it raises; JobCancelled or CancelledError where it was told to stop, see `told`.
         """
+        hook = sys.unraisablehook
         self._open = True
         try:
+            sys.unraisablehook = self._sees_ignored(hook)
             if self._wanted:
                 self._tell()
             value = function(*arguments)
@@ -64,6 +74,7 @@ class Interruption:
                 value = self._run_async(value)
         finally:
             self._open = False
+            sys.unraisablehook = hook
         return value
 
     @property
@@ -103,7 +114,7 @@ class Interruption:
     # ---- helpers
 
     def _insist(self) -> None:
-        """Signal until the handler has run.
+        """Signal until the handler has run, and again where Python ignored what it raised.
 
         A signal that comes just before a system call sets a mark that Python looks at only after the call:
         time.sleep(60) would sleep on. The next signal interrupts it.
@@ -112,10 +123,14 @@ class Interruption:
         if loop is not None and self._told_by(loop):
             return
         pause = _FIRST_PAUSE_SECONDS
-        while not self._told and self._open:
-            signal.pthread_kill(self._main, SIGNAL)
-            time.sleep(pause)
-            pause = min(pause * 2, _MOST_PAUSE_SECONDS)
+        while self._open:
+            if self._has_heard:
+                pause = _FIRST_PAUSE_SECONDS
+                time.sleep(_WATCH_SECONDS)
+            else:
+                signal.pthread_kill(self._main, SIGNAL)
+                time.sleep(pause)
+                pause = min(pause * 2, _MOST_PAUSE_SECONDS)
 
     def _run_async(self, awaitable: Any) -> Any:
         async def main() -> Any:
@@ -156,13 +171,28 @@ class Interruption:
         return self._owed or (self._wanted and self._task is None and self._note_told())
 
     def _note_told(self) -> bool:
-        """Return whether this is the first time. What has been told is spared by SIGTERM, to clean up."""
-        if self._told:
+        """Return whether it is news. What has been told is spared by SIGTERM, to clean up."""
+        if self._has_heard:
             return False
         self._told = True
+        self._ignored = False
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
             signal.signal(signal.SIGTERM, _ignore)
         return True
+
+    @property
+    def _has_heard(self) -> bool:
+        return self._told and not self._ignored
+
+    def _sees_ignored(self, hook: Callable[[UnraisableHookArgs], Any]) -> Callable[[UnraisableHookArgs], Any]:
+        def see(ignored: UnraisableHookArgs) -> None:
+            if self._told and issubclass(ignored.exc_type, JobCancelled):
+                # Raised from here it would be ignored as well, and a call lets a signal in: none may follow.
+                self._ignored = True
+            else:
+                hook(ignored)
+
+        return see
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         if self._open and self._wanted:
