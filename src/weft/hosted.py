@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from weft.auth.issuer import Issuer
 from weft.auth.subject_and_app import resource_id
 from weft.engine.engine import Engine
+from weft.engine.errors import StoreUnavailable
 from weft.engine.jobs import Job, JobKey
 from weft.kit.workload import Workload
 from weft.runners.workload_endpoint import Endpoint
@@ -99,7 +100,7 @@ class HostedHints:
     async def wait(self, job: Job, seconds: float) -> None:
         key = hosted_key(job)
         with self._engine.events.watch(key) as moved:
-            known = await self._engine.store.get(key)
+            known = await self._known(key)
             if known is not None and _moved_on(known, seen=job):
                 seconds = min(seconds, MISSED_MOVE_SECONDS)
             try:
@@ -107,6 +108,12 @@ class HostedHints:
                     await moved.wait()
             except TimeoutError:
                 return  # nothing moved: time for an ordinary poll
+
+    async def _known(self, key: JobKey) -> Job | None:
+        try:
+            return await self._engine.store.get(key)
+        except StoreUnavailable:
+            return None  # only a hint is lost
 
 
 def _moved_on(known: Job, *, seen: Job) -> bool:

@@ -1,0 +1,74 @@
+"""How the caller is woken by the host of the same server, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engine.direct_store import DirectStore
+from tests.engine.virtual_time import VirtualClock, virtually
+from weft.engine.engine import Engine
+from weft.engine.events import Events
+from weft.engine.jobs import Job, JobKey, NewJob
+from weft.hosted import HostedHints, hosted_key
+
+LABELS = {"tenant": "t", "workspace": "w", "item_type": "T", "item": "i"}
+CALLED = NewJob(key=JobKey("core/w/i", "job"), queue="core", kind="k", labels=LABELS)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[DirectStore]:
+    store = DirectStore(tmp_path / "weft.db")
+    yield store
+    store.close()
+
+
+async def seconds_until_woken(engine: Engine, job: Job) -> float:
+    loop = asyncio.get_running_loop()
+    began_at = loop.time()
+    await HostedHints(engine).wait(job, 10)
+    return loop.time() - began_at
+
+
+async def called_and_hosted(engine: Engine) -> tuple[Job, JobKey]:
+    """Return the caller's job and the key of the host's."""
+    job = await engine.submit(CALLED)
+    key = hosted_key(job)
+    await engine.submit(NewJob(key=key, queue="workload", kind="k"))
+    return job, key
+
+
+def test_the_caller_is_woken_when_the_hosted_job_moves(store: DirectStore) -> None:
+    async def main() -> None:
+        engine = Engine(store, VirtualClock(), Events())
+        job, key = await called_and_hosted(engine)
+        waiting = asyncio.create_task(seconds_until_woken(engine, job))
+        await asyncio.sleep(3)
+
+        await engine.cancel(key)
+
+        assert await waiting == pytest.approx(3)
+        assert await seconds_until_woken(engine, job) < 1, "a move that was missed counts too"
+
+    virtually(main())
+
+
+def test_a_store_that_cannot_be_read_costs_the_caller_a_hint_and_nothing_more(store: DirectStore) -> None:
+    async def main() -> None:
+        engine = Engine(store, VirtualClock(), Events())
+        job, key = await called_and_hosted(engine)
+        store.broken = True
+        unwoken = await seconds_until_woken(engine, job)
+        waiting = asyncio.create_task(seconds_until_woken(engine, job))
+        await asyncio.sleep(3)
+        store.broken = False
+
+        await engine.cancel(key)
+
+        assert unwoken == pytest.approx(10)
+        assert await waiting == pytest.approx(3), "what is told from now on still wakes it"
+
+    virtually(main())
