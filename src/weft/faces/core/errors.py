@@ -203,6 +203,4 @@ def _headers(error: Exception, row: Row) -> dict[str, str]:
         return {"Retry-After": str(error.retry_after_seconds)}
     if row.status == 503:
         return {"Retry-After": str(UNAVAILABLE_SECONDS)}
-    if row.status in (408, 413):
-        return {"Connection": "close"}  # the rest of the body is not read
     return {}
