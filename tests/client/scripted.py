@@ -19,6 +19,7 @@ class Say:
     headers: Mapping[str, str] = field(default_factory=dict)
     text: str | None = None
     breaks: bool = False
+    raw: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ async def scripted(*answers: Say) -> AsyncIterator[Script]:
             assert request.transport is not None
             request.transport.abort()
         text = say.text if say.text is not None else "" if say.body is None else json.dumps(say.body)
-        return web.Response(status=say.status, text=text, headers=say.headers)
+        content = text.encode() if say.raw is None else say.raw
+        return web.Response(status=say.status, body=content, headers=say.headers)
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", answer)

@@ -130,6 +130,27 @@ async def test_a_busy_server_is_called_again_when_it_says(status: int) -> None:
     assert len(server.heard) == 2
 
 
+async def test_a_run_is_repeated_where_it_was_refused() -> None:
+    answers = (Say(429, BUSY, {"Retry-After": "0"}), Say(202, headers={"Location": f"/{J}"}))
+    async with scripted(*answers) as server, WeftClient(server.url, "t", patience=QUICK) as client:
+        accepted = await client.run(W, ITEM, "calculateForecast")
+
+    assert accepted.id == J
+    assert len(server.heard) == 2
+
+
+async def test_a_run_is_not_repeated_where_it_may_have_been_kept() -> None:
+    async with (
+        scripted(Say(503, BUSY, {"Retry-After": "0"})) as server,
+        WeftClient(server.url, "t", patience=QUICK) as client,
+    ):
+        with pytest.raises(ApiError) as refused:
+            await client.run(W, ITEM, "calculateForecast")
+
+    assert refused.value.status == 503
+    assert len(server.heard) == 1
+
+
 async def test_a_server_that_stays_busy_is_called_a_bounded_number_of_times() -> None:
     async with (
         scripted(Say(429, BUSY, {"Retry-After": "0"})) as server,
@@ -177,6 +198,10 @@ async def test_a_server_that_is_not_there_is_named() -> None:
         Say(502, text="Bad Gateway"),
         Say(302, headers={"Location": "http://evil.test/"}),
         Say(body={"value": [{"id": W}]}),
+        Say(raw=b'{"value": [], "continuationToken": "\xe9"}'),
+        Say(404, raw=b'{"errorCode": "\xe9"}'),
+        Say(text='{"value": [], "more": ' + "[" * 100_000),
+        Say(404, text="[" * 100_000),
     ],
 )
 async def test_an_answer_of_another_server_is_an_error_of_its_own(say: Say) -> None:

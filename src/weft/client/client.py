@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 from urllib.parse import quote
@@ -71,10 +72,16 @@ class WeftClient:
     async def run(
         self, workspace: str, item: str, job_type: str, *, execution_data: Any | UnsetType = UNSET
     ) -> Accepted:
-        """Run a job. *execution_data* is any JSON value that the workload understands."""
+        """Run a job. *execution_data* is any JSON value that the workload understands.
+
+        Sent again after 429, never after 503: a run has no id of the caller's, and a server whose disk failed
+        (503) may find the job kept when it is back; `jobs` shows whether it did.
+        """
         body = None if execution_data is UNSET else encode({"executionData": execution_data})
         path = f"{_item(workspace, item)}/jobs/{quote(job_type, safe='')}/instances"
-        return _accepted(await self._transport.call("POST", path, body=body))
+        return _accepted(
+            await self._transport.call("POST", path, body=body, again_after=(HTTPStatus.TOO_MANY_REQUESTS,))
+        )
 
     async def job(self, workspace: str, item: str, job: str) -> ItemJobInstance:
         return (await self._transport.call("GET", _job(workspace, item, job))).read(ItemJobInstance)

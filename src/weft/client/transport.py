@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from weft.client.errors import ApiError, ServerUnreachable, UnreadableAnswer
 T = TypeVar("T")
 
 BUSY = frozenset({429, 503})
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,7 @@ class Reply:
         """Raises UnreadableAnswer."""
         try:
             return msgspec.json.decode(self.body, type=type)
-        except msgspec.MsgspecError as fault:
+        except UNREADABLE as fault:
             raise UnreadableAnswer(self.url, str(fault)) from None
 
     @property
@@ -75,16 +76,18 @@ class Transport:
         *,
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
+        again_after: Collection[int] = BUSY,
     ) -> Reply:
         """Return the answer of a success. Raises ApiError, ServerUnreachable, UnreadableAnswer.
 
-        429 and 503 with a Retry-After mean that nothing was done, so even a write is sent again.
+        A call is sent again after an answer with a status of *again_after* and a Retry-After. After 429
+        nothing was done; after 503 a write may have been kept all the same: leave it out where twice does harm.
         """
         for attempts_left in reversed(range(self._patience.attempts)):
             reply = await self._send(method, path, query or {}, body)
             if reply.status < 300:
                 return reply
-            pause = self._pause(reply) if attempts_left else None
+            pause = self._pause(reply) if attempts_left and reply.status in again_after else None
             if pause is None:
                 raise _refusal(reply)
             await asyncio.sleep(pause)
@@ -92,9 +95,7 @@ class Transport:
 
     def _pause(self, reply: Reply) -> float | None:
         pause = reply.retry_after_seconds
-        if reply.status not in BUSY or pause is None or pause > self._patience.longest_pause_seconds:
-            return None
-        return pause
+        return None if pause is None or pause > self._patience.longest_pause_seconds else pause
 
     async def _send(self, method: str, path: str, query: Mapping[str, str], body: bytes | None) -> Reply:
         url = self.url + path
@@ -144,7 +145,7 @@ class _Envelope(msgspec.Struct, rename="camel"):
 def _refusal(reply: Reply) -> ApiError | UnreadableAnswer:
     try:
         said = msgspec.json.decode(reply.body, type=_Envelope)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return UnreadableAnswer(reply.url, f"status {reply.status} without an error of the contract")
     request_id = said.request_id or reply.headers.get("RequestId")
     return ApiError(reply.status, said.error_code, said.message, request_id)
