@@ -199,6 +199,20 @@ def test_a_payload_comes_from_a_file_too(weft: Weft, place: Place, tmp_path: Pat
     assert json.loads(done.out)["result"]["payload"] == {"from": "file"}
 
 
+@pytest.mark.parametrize("content", [b'{"name": "caf\xe9"}', b'{"name": ' + b"[" * 100_000])
+def test_a_payload_that_cannot_be_read_is_a_usage_error_in_one_line(
+    weft: Weft, place: Place, tmp_path: Path, content: bytes
+) -> None:
+    file = tmp_path / "payload.json"
+    file.write_bytes(content)
+
+    done = weft("job", "run", *place, "answer", "--payload", f"@{file}")
+
+    assert done.code == 2
+    assert done.err.startswith("weft: --payload is not JSON: ")
+    assert len(done.err.splitlines()) == 1
+
+
 @pytest.mark.parametrize("payload", ["{", "[1]", "7", '"text"', "NaN", "", "@/no/such/file"])
 def test_a_payload_that_is_no_json_object_is_a_usage_error(weft: Weft, place: Place, payload: str) -> None:
     done = weft("job", "run", *place, "answer", "--payload", payload)

@@ -79,9 +79,9 @@ def test_a_server_that_was_killed_is_not_called(weft: Weft, tmp_path: Path) -> N
     assert "no server runs on" in done.err
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", '{"url": 7}'])
-def test_a_damaged_server_file_is_named(weft: Weft, tmp_path: Path, content: str) -> None:
-    (tmp_path / "server.json").write_text(content)
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"url": 7}', b'{"url": "\xe9"}'])
+def test_a_damaged_server_file_is_named(weft: Weft, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "server.json").write_bytes(content)
 
     done = weft("workspace", "list", "--data", str(tmp_path))
 

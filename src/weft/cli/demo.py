@@ -8,8 +8,6 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -22,6 +20,7 @@ from weft.cli.server import own_token
 from weft.cli.watching import watching
 from weft.client import JobDetails, WeftClient
 from weft.contracts.core import Status
+from weft.runners import proctree
 from weft.settings import data_directory
 
 WORKSPACE = "weft demo"
@@ -119,7 +118,7 @@ async def _cancel(client: WeftClient, place: Place) -> None:
     _say("status", str(details.status))
 
 
-async def _under_way(client: WeftClient, place: Place, job: str) -> Process:
+async def _under_way(client: WeftClient, place: Place, job: str) -> proctree.Seen:
     """Return the process of a job that has done its first step. Raises CommandFailed."""
     until = time.monotonic() + UNDER_WAY_SECONDS
     while time.monotonic() < until:
@@ -128,7 +127,7 @@ async def _under_way(client: WeftClient, place: Place, job: str) -> Process:
             raise CommandFailed(f"the long forecast was to run, and is {details.status}: {_why(details)}")
         pid = await _logged_pid(client, place, job)
         if pid is not None and details.progress is not None and details.progress.done >= 1:
-            return Process.of(pid)
+            return _process(pid)
         await asyncio.sleep(LOOK_SECONDS)
     raise CommandFailed(f"the long forecast was not under way after {UNDER_WAY_SECONDS:g} s")
 
@@ -140,42 +139,25 @@ async def _logged_pid(client: WeftClient, place: Place, job: str) -> int | None:
     return None
 
 
-async def _gone(process: Process) -> None:
+def _process(pid: int) -> proctree.Seen:
+    process = proctree.look(pid)
+    if process is None:
+        raise CommandFailed(f"the job says that process {pid} works on it, and there is none")
+    return process
+
+
+async def _gone(process: proctree.Seen) -> None:
     until = time.monotonic() + STOP_SECONDS
-    while process.lives:
+    while _is_there(process):
         if time.monotonic() > until:
             raise CommandFailed(f"process {process.pid} still runs {STOP_SECONDS:g} s after the cancel")
         await asyncio.sleep(GONE_LOOK_SECONDS)
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
-    """A process by number and start: a number alone may come again."""
-
-    pid: int
-    started: str
-
-    @classmethod
-    def of(cls, pid: int) -> Process:
-        """Raises CommandFailed where there is no such process."""
-        started = _started(pid)
-        if started is None:
-            raise CommandFailed(f"the job says that process {pid} works on it, and there is none")
-        return cls(pid, started)
-
-    @property
-    def lives(self) -> bool:
-        return _started(self.pid) == self.started
-
-
-def _started(pid: int) -> str | None:
-    """Return when a process was started, in ticks since the machine was, or None where there is none."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    # The name, in parentheses, may hold anything; the start is the 22nd field, the 20th behind the name.
-    return stat.rpartition(")")[2].split()[19]
+def _is_there(process: proctree.Seen) -> bool:
+    """Return whether that very process, not one that got its number later, is in the list of processes."""
+    now = proctree.look(process.pid)
+    return now is not None and now.started == process.started
 
 
 # ---- around it

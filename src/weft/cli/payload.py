@@ -18,7 +18,7 @@ def read_payload(given: str) -> msgspec.Raw:
     raw = _bytes(given)
     try:
         value = msgspec.json.decode(raw)
-    except msgspec.DecodeError as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise Misused(f"--payload is not JSON: {fault}") from None
     if not isinstance(value, dict):
         raise Misused(f"--payload must be a JSON object, not {type(value).__name__}")

@@ -40,7 +40,7 @@ def running_server(data: Path) -> Running | None:
         found = msgspec.json.decode((data / "server.json").read_bytes(), type=Running)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.MsgspecError) as unreadable:
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as unreadable:
         raise CommandFailed(f"cannot read {data / 'server.json'}: {unreadable}") from None
     return found if found.lives else None
 
