@@ -73,8 +73,10 @@ class DirectStore:
         self._db.execute(statement, bindings)
         self.committed()
 
-    async def extend(self, worker: str, until: datetime) -> Sequence[tuple[JobKey, int]]:
-        return self._write(jobs.extend, worker, until)
+    async def extend(
+        self, worker: str, numbers: Sequence[int], until: datetime
+    ) -> Sequence[tuple[JobKey, int]]:
+        return self._write(jobs.extend, worker, numbers, until)
 
     async def cancel_requests(self, worker: str) -> Sequence[JobKey]:
         return self._read(jobs.cancel_requests, worker)

@@ -17,6 +17,7 @@ import pytest
 from tests.engine import core_walk, kit_walk
 from tests.engine.core_walk import Mistakes
 from tests.engine.direct_store import DirectStore
+from tests.engine.walk import HABITS
 from weft.engine import lifecycle
 from weft.engine.engine import Engine
 from weft.engine.errors import JobEnded
@@ -124,7 +125,8 @@ def kit_rescues_what_is_alive(patch: pytest.MonkeyPatch) -> Walk:
     rescue = Engine.rescue
 
     async def rescue_now(engine: Engine, *, as_of: Any = None, limit: int = 100) -> int:
-        return await rescue(engine, as_of=None, limit=limit)
+        # As if the process had stood still for a lease since its workers extended theirs: few walks do so.
+        return await rescue(engine, as_of=engine.clock.now() + HABITS.lease, limit=limit)
 
     patch.setattr(Engine, "rescue", rescue_now)
     return kit_walk.walk

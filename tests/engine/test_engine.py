@@ -397,7 +397,7 @@ def test_a_heartbeat_keeps_a_job_from_being_rescued(engine: Engine) -> None:
         held = await begun(engine)
         await asyncio.sleep(29)
 
-        kept = await engine.heartbeat("worker", lease=LEASE)
+        kept = await engine.heartbeat("worker", [held], lease=LEASE)
         await asyncio.sleep(29)
 
         assert kept == [(KEY, held.epoch)]

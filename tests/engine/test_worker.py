@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -15,14 +15,16 @@ import pytest
 from tests.engine.direct_store import DirectStore
 from tests.engine.virtual_time import VirtualClock, virtually
 from weft.engine.engine import WORKER_LOST, Engine
+from weft.engine.errors import StoreUnavailable
 from weft.engine.events import Events
 from weft.engine.jobs import Completed, Job, JobKey, NewJob, Outcome, Progress, Stopped, WhenLost
 from weft.engine.lifecycle import Event, State
 from weft.engine.maintenance import Maintenance, Retention
-from weft.engine.ports import Run
-from weft.engine.worker import RUNNER_BROKE, Habits, Worker
+from weft.engine.ports import Claim, Run
+from weft.engine.worker import RUNNER_BROKE, RUNNER_WAITS, Habits, Worker
 
 HABITS = Habits(queue="q", slots=2, begins=Event.START, cancel_wins=True, adopts=False)
+ELSEWHERE = replace(HABITS, begins=Event.DISPATCH, cancel_wins=False, adopts=True)
 SCOPE = "workload/t/w/T/i/k"
 
 
@@ -173,6 +175,63 @@ def test_a_broken_runner_fails_its_job_and_no_other(store: DirectStore) -> None:
     virtually(main())
 
 
+def breaking(times: int, broke: list[float]) -> Callable[[Run], Awaitable[Outcome]]:
+    """Work that goes on elsewhere, and whose runner breaks so often after the work was sent."""
+
+    async def work(run: Run) -> Outcome:
+        await run.send(VirtualClock().now())
+        if len(broke) < times:
+            broke.append(asyncio.get_running_loop().time())
+            raise ZeroDivisionError
+        return Completed()
+
+    return work
+
+
+def test_a_runner_that_broke_is_tried_again_on_work_that_goes_on_elsewhere(store: DirectStore) -> None:
+    async def main() -> None:
+        broke: list[float] = []
+        async with shop(store, Runs(breaking(3, broke)), ELSEWHERE) as here:
+            key = await here.submit("a", WhenLost.ADOPT)
+
+            job = await here.engine.wait(key, seconds=60)
+
+            assert job.state is State.COMPLETED
+            assert job.epoch == 1
+            assert [at - broke[0] for at in broke] == pytest.approx([0, 1, 3])
+
+    virtually(main())
+
+
+def test_a_runner_that_breaks_again_and_again_fails_its_job_in_the_end(store: DirectStore) -> None:
+    async def main() -> None:
+        broke: list[float] = []
+        async with shop(store, Runs(breaking(99, broke)), ELSEWHERE) as here:
+            key = await here.submit("a", WhenLost.ADOPT)
+
+            job = await here.engine.wait(key, seconds=600)
+
+            assert (job.state, job.error) == (State.FAILED, RUNNER_BROKE)
+            assert len(broke) == len(RUNNER_WAITS)
+
+    virtually(main())
+
+
+def test_a_runner_that_breaks_before_it_sent_anything_fails_its_job_at_once(store: DirectStore) -> None:
+    async def main() -> None:
+        async def broken(run: Run) -> Outcome:
+            raise ZeroDivisionError
+
+        async with shop(store, Runs(broken), ELSEWHERE) as here:
+            key = await here.submit("a", WhenLost.ADOPT)
+
+            job = await here.engine.wait(key, seconds=1)
+
+            assert (job.state, job.error) == (State.FAILED, RUNNER_BROKE)
+
+    virtually(main())
+
+
 def test_work_is_stopped_when_its_lease_is_lost(store: DirectStore) -> None:
     async def main() -> None:
         runs = Runs(for_ever)
@@ -250,8 +309,7 @@ def test_a_start_elsewhere_is_noted_when_the_disk_is_back(store: DirectStore) ->
             await run.started(VirtualClock().now())
             return Completed()
 
-        habits = replace(HABITS, begins=Event.DISPATCH, cancel_wins=False, adopts=True)
-        async with shop(store, Runs(elsewhere), habits) as here:
+        async with shop(store, Runs(elsewhere), ELSEWHERE) as here:
             key = await here.submit("a", WhenLost.ADOPT)
             await asyncio.sleep(10)
 
@@ -274,6 +332,114 @@ def test_jobs_are_begun_when_the_disk_is_back(store: DirectStore) -> None:
             job = await here.engine.wait(key, seconds=60)
 
             assert job.state is State.COMPLETED
+
+    virtually(main())
+
+
+# ---- what was written in part
+
+
+def fail_the_next_claim_after_its_commit(patch: pytest.MonkeyPatch) -> None:
+    commit = DirectStore.claim
+    failed = False
+
+    async def claim(store: DirectStore, claim: Claim) -> Sequence[Job]:
+        nonlocal failed
+        claimed = await commit(store, claim)
+        if claimed and not failed:
+            failed = True
+            raise StoreUnavailable("the disk is full")
+        return claimed
+
+    patch.setattr(DirectStore, "claim", claim)
+
+
+async def with_maintenance(here: Shop, key: JobKey) -> Job:
+    maintenance = Maintenance(here.engine, [here.worker], Retention(), every=timedelta(seconds=5))
+    keeping = asyncio.create_task(maintenance.run())
+    try:
+        return await here.engine.wait(key, seconds=120)
+    finally:
+        keeping.cancel()
+
+
+def test_adopted_jobs_are_begun_though_nothing_can_be_claimed(
+    store: DirectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(store: DirectStore, claim: Claim) -> Sequence[Job]:
+        raise StoreUnavailable("the disk is full")
+
+    async def main() -> None:
+        async with shop(store, Runs(for_ever), ELSEWHERE) as gone:
+            key = await gone.submit("a", WhenLost.ADOPT)
+            await asyncio.sleep(1)
+        await asyncio.sleep(HABITS.lease.total_seconds())
+        monkeypatch.setattr(DirectStore, "claim", refuse)
+
+        async with shop(store, Runs(lasting(1)), ELSEWHERE) as here:
+            job = await here.engine.wait(key, seconds=5)
+
+            assert job.state is State.COMPLETED
+
+    virtually(main())
+
+
+def test_a_job_whose_claim_came_back_is_taken_up_when_its_lease_has_run_out(
+    store: DirectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(run: Run) -> Outcome:
+        return await (for_ever(run) if run.job.key.id == "busy" else lasting(1)(run))
+
+    async def main() -> None:
+        for habits, when_lost in ((HABITS, WhenLost.RESTART), (ELSEWHERE, WhenLost.ADOPT)):
+            async with shop(store, Runs(work), habits) as here:
+                await here.submit("busy", when_lost)
+                await asyncio.sleep(1)
+                fail_the_next_claim_after_its_commit(monkeypatch)
+
+                job = await with_maintenance(here, await here.submit(f"{when_lost}", when_lost))
+
+                assert (job.state, job.epoch) == (State.COMPLETED, 2)
+                monkeypatch.undo()
+
+    virtually(main())
+
+
+def test_a_job_whose_end_could_not_be_written_is_given_up_by_the_server_that_runs_on(
+    store: DirectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def finish(engine: Engine, *arguments: Any, **named: Any) -> Job:
+        raise ZeroDivisionError
+
+    async def main() -> None:
+        async with shop(store, Runs(lasting(1))) as here:
+            monkeypatch.setattr(Engine, "finish", finish)
+            key = await here.submit("a")
+
+            job = await with_maintenance(here, key)
+
+            assert (job.state, job.error) == (State.FAILED, WORKER_LOST)
+            assert asyncio.get_running_loop().time() == pytest.approx(HABITS.lease.total_seconds(), abs=6)
+
+    virtually(main())
+
+
+def test_the_lease_of_an_end_that_waits_for_the_disk_is_extended(
+    store: DirectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish = Engine.finish
+
+    async def refuse(engine: Engine, *arguments: Any, **named: Any) -> Job:
+        if asyncio.get_running_loop().time() < 2 * HABITS.lease.total_seconds():
+            raise StoreUnavailable("the disk is full")
+        return await finish(engine, *arguments, **named)
+
+    async def main() -> None:
+        monkeypatch.setattr(Engine, "finish", refuse)
+        async with shop(store, Runs(lasting(1))) as here:
+            job = await with_maintenance(here, await here.submit("a"))
+
+            assert (job.state, job.result) == (State.COMPLETED, b"1")
 
     virtually(main())
 
@@ -328,17 +494,15 @@ def test_a_drain_stops_what_still_runs_after_its_grace(
 
 
 def test_a_drain_leaves_work_that_goes_on_elsewhere_to_be_adopted(store: DirectStore) -> None:
-    habits = replace(HABITS, begins=Event.DISPATCH, cancel_wins=False, adopts=True)
-
     async def main() -> None:
-        async with shop(store, Runs(for_ever), habits) as here:
+        async with shop(store, Runs(for_ever), ELSEWHERE) as here:
             key = await here.submit("a", WhenLost.ADOPT)
             await asyncio.sleep(1)
             await here.worker.drain(timedelta(seconds=1))
             await here.working
             left = await here.engine.get(key)
         await asyncio.sleep(HABITS.lease.total_seconds())
-        async with shop(store, Runs(lasting(1)), habits) as there:
+        async with shop(store, Runs(lasting(1)), ELSEWHERE) as there:
             job = await there.engine.wait(key, seconds=60)
 
         assert left.state is State.DISPATCHING
@@ -421,14 +585,7 @@ def test_maintenance_does_not_rescue_a_live_job_after_the_process_stood_still(st
 
 
 def test_a_worker_does_not_adopt_its_own_jobs_after_the_process_stood_still(store: DirectStore) -> None:
-    habits = replace(
-        HABITS,
-        begins=Event.DISPATCH,
-        cancel_wins=False,
-        adopts=True,
-        heartbeat=timedelta(hours=1),
-        look_again=timedelta(seconds=40),
-    )
+    habits = replace(ELSEWHERE, heartbeat=timedelta(hours=1), look_again=timedelta(seconds=40))
 
     async def main() -> None:
         runs = Runs(for_ever)

@@ -437,7 +437,7 @@ async def test_a_requeued_job_keeps_nothing_of_its_lease_and_its_former_owner_wr
     assert back == replace(
         running, state=State.ACCEPTED, available_at=after(5), worker=None, lease_until=None
     )
-    assert list(await store.extend("worker-1", after(99))) == []
+    assert list(await store.extend("worker-1", [running.number], after(99))) == []
     [again] = await store.claim(a_claim(now=after(5), worker="worker-2"))
     assert (again.epoch, again.attempt, again.started_at) == (2, 2, running.started_at)
     assert await store.move(an_end(running)) is None
@@ -446,12 +446,13 @@ async def test_a_requeued_job_keeps_nothing_of_its_lease_and_its_former_owner_wr
 # ---- leases
 
 
-async def test_a_worker_extends_all_that_it_holds_and_nothing_else(store: JobStore) -> None:
+async def test_a_worker_extends_what_it_names_and_holds_and_nothing_else(store: JobStore) -> None:
     mine = [await start(store), await start(store)]
+    forgotten = await start(store)
     await keep(store)
     [other] = await store.claim(a_claim(worker="worker-2"))
 
-    held = await store.extend("worker-1", after(60))
+    held = await store.extend("worker-1", [*(job.number for job in mine), other.number, 10**9], after(60))
 
     assert sorted(held, key=lambda pair: pair[0].id) == sorted(
         ((job.key, job.epoch) for job in mine), key=lambda pair: pair[0].id
@@ -460,13 +461,14 @@ async def test_a_worker_extends_all_that_it_holds_and_nothing_else(store: JobSto
     assert extended is not None
     assert extended.lease_until == after(60)
     assert await store.get(other.key) == other
+    assert await store.get(forgotten.key) == forgotten
 
 
 async def test_an_ended_job_is_no_longer_held(store: JobStore) -> None:
     running = await start(store)
     await store.move(an_end(running))
 
-    assert list(await store.extend("worker-1", after(60))) == []
+    assert list(await store.extend("worker-1", [running.number], after(60))) == []
 
 
 async def test_a_worker_hears_which_of_its_jobs_are_to_be_cancelled(store: JobStore) -> None:

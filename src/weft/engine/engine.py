@@ -180,9 +180,11 @@ class Engine:
             self.events.emit(Event.ADOPT, job)
         return adopted
 
-    async def heartbeat(self, worker: str, *, lease: timedelta) -> Sequence[tuple[JobKey, int]]:
-        """Extend what *worker* holds and return it; what is missing has been lost."""
-        return await self.store.extend(worker, self.clock.now() + lease)
+    async def heartbeat(
+        self, worker: str, jobs: Sequence[Job], *, lease: timedelta
+    ) -> Sequence[tuple[JobKey, int]]:
+        """Extend the leases of *jobs* and return what *worker* still holds; what is missing has been lost."""
+        return await self.store.extend(worker, [job.number for job in jobs], self.clock.now() + lease)
 
     async def cancel_requests(self, worker: str) -> Sequence[JobKey]:
         return await self.store.cancel_requests(worker)

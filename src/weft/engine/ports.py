@@ -67,8 +67,10 @@ class JobStore(Protocol):
     async def move(self, move: Move) -> Job | None:
         """Apply *move* and return the job as it is now, or None where something named no longer held."""
 
-    async def extend(self, worker: str, until: datetime) -> Sequence[tuple[JobKey, int]]:
-        """Extend all leases of *worker*; return what it holds: key and epoch."""
+    async def extend(
+        self, worker: str, numbers: Sequence[int], until: datetime
+    ) -> Sequence[tuple[JobKey, int]]:
+        """Extend the leases of those jobs of *numbers* that *worker* holds; return their keys and epochs."""
 
     async def cancel_requests(self, worker: str) -> Sequence[JobKey]:
         """Return the jobs held by *worker* that somebody wants cancelled."""
@@ -86,7 +88,10 @@ class JobStore(Protocol):
         """Delete up to *limit* jobs that ended before; return how many, 0 only where none is left."""
 
     async def prune_beyond(self, queue: str, keep: int, limit: int) -> int:
-        """Delete up to *limit* jobs of *queue* beyond the *keep* that ended last in their scope; as `prune`."""
+        """Delete up to *limit* ended jobs of *queue*, but not those *keep* of a scope that ended last.
+
+        Return how many; see `prune`.
+        """
 
     async def note_progress(self, key: JobKey, epoch: int, progress: Progress) -> None:
         """Keep how far a job is; dropped where the epoch is over."""

@@ -23,6 +23,9 @@ T = TypeVar("T")
 
 RUNNER_BROKE = JobError("InternalError", "The job could not be run: an internal error of the server.")
 
+RUNNER_WAITS = (0, 1, 2, 4, 8, 16, 32, 64, 128)
+"""After how many looks a runner that broke is tried again on work that goes on elsewhere."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habits:
@@ -51,6 +54,7 @@ class Worker:
         self._runner = runner
         self._habits = habits
         self._held: dict[JobKey, _Held] = {}
+        self._alive: set[_Held] = set()
         self._wake = asyncio.Event()
         self._stopping = False
         self._adopts_next = 0.0
@@ -66,8 +70,7 @@ class Worker:
                 while not self._stopping:
                     self._wake.clear()
                     async with self._taking:
-                        for job in await self._take():
-                            self._begin(job, lives)
+                        await self._take(lives)
                     await self._rest()
                 await self._until_idle()
                 beats.cancel()
@@ -80,8 +83,7 @@ class Worker:
 
     async def drain(self, grace: timedelta) -> None:
         """Claim nothing more; after *grace*, stop what still runs and give it up as lost."""
-        self._stopping = True
-        self._wake.set()
+        self.claim_no_more()
         async with self._taking:
             pass  # what was being claimed is held now
         if self._held:
@@ -90,14 +92,13 @@ class Worker:
             held.task.cancel()
 
     async def extend(self) -> None:
-        """Extend the leases of all jobs it holds, and stop those that were lost."""
-        self._extended_at = asyncio.get_running_loop().time()
-        before = dict(self._held)
-        kept = set(await self._engine.heartbeat(self.name, lease=self._habits.lease))
-        for key, held in before.items():
-            if self._held.get(key) is held and (key, held.job.epoch) not in kept:
-                held.lost = True
-                held.task.cancel()
+        """Extend the leases of all jobs it works on, and stop those that were lost.
+
+        The lease of a job that the store has as this worker's and that it does not know, because a claim or
+        an end was written in part, is left to run out: the job is then adopted or rescued like any other.
+        """
+        async with self._taking:  # what is being claimed is known then
+            await self._extend()
 
     @property
     def busy(self) -> int:
@@ -109,10 +110,11 @@ class Worker:
     def _begin(self, job: Job, lives: asyncio.TaskGroup) -> None:
         held = _Held(self._engine, job, self._habits.look_again)
         self._held[job.key] = held
+        self._alive.add(held)
         if job.cancel_requested:
             held.cancel_requested.set()
         held.task = lives.create_task(self._live(held), name=f"job {job.key.id}")
-        held.task.add_done_callback(lambda _: self._let_go(held))
+        held.task.add_done_callback(lambda _: self._forget(held))
 
     async def _live(self, held: _Held) -> None:
         try:
@@ -124,17 +126,21 @@ class Worker:
         except LeaseLost as lost:
             log.warning("lease lost", extra={"job": held.job.key.id, "reason": str(lost)})
         except Exception:
-            # A bug with one job must not end the others; this one is taken up again at the next start.
+            # A bug with one job must not end the others; this one is taken up when its lease has run out.
             log.exception("end not written", extra={"job": held.job.key.id})
 
     async def _run(self, held: _Held) -> Outcome:
-        try:
-            return await self._runner.run(held)
-        except LeaseLost:
-            raise
-        except Exception:
-            log.exception("runner broke", extra={"job": held.job.key.id})
-            return Failed(RUNNER_BROKE)
+        for wait in RUNNER_WAITS:
+            await asyncio.sleep(wait * self._habits.look_again.total_seconds())
+            try:
+                return await self._runner.run(held)
+            except LeaseLost:
+                raise
+            except Exception:
+                log.exception("runner broke", extra={"job": held.job.key.id})
+            if not (self._habits.adopts and held.job.attempt):
+                break  # else the work goes on elsewhere, and was not seen to fail
+        return Failed(RUNNER_BROKE)
 
     async def _write_end(self, held: _Held, outcome: Outcome) -> None:
         while True:
@@ -163,28 +169,30 @@ class Worker:
             del self._held[held.job.key]
             self._wake.set()
 
+    def _forget(self, held: _Held) -> None:
+        self._alive.discard(held)
+        self._let_go(held)
+
     # ---- all jobs
 
-    async def _take(self) -> Sequence[Job]:
-        free = self._habits.slots - len(self._held)
-        if free <= 0:
-            return ()
+    async def _take(self, lives: asyncio.TaskGroup) -> None:
+        """Begin each group of jobs as soon as it is taken: the next one may fail."""
         try:
-            adopted = await self._adopt(free)
-            return [*adopted, *await self._claim(free - len(adopted))]
+            for take in (self._adopt, self._claim):
+                for job in await take(self._habits.slots - len(self._held)):
+                    self._begin(job, lives)
         except StoreUnavailable as unavailable:
             log.warning("nothing claimed", extra={"queue": self._habits.queue, "reason": unavailable.reason})
-            return ()
 
     async def _adopt(self, limit: int) -> Sequence[Job]:
         """Look for orphaned jobs now and then only: under load a worker is woken many times a second."""
         now = asyncio.get_running_loop().time()
-        if not self._habits.adopts or now < self._adopts_next:
+        if limit <= 0 or not self._habits.adopts or now < self._adopts_next:
             return ()
         self._adopts_next = now + self._habits.look_again.total_seconds()
         as_of = self._engine.clock.now()
-        if self._held and now - self._extended_at > self._habits.lease.total_seconds() / 2:
-            await self.extend()  # after the process stood still, or we would adopt from ourselves
+        if self._alive and now - self._extended_at > self._habits.lease.total_seconds() / 2:
+            await self._extend()  # after the process stood still, or we would adopt from ourselves
         return await self._engine.adopt(
             self._habits.queue, worker=self.name, limit=limit, lease=self._habits.lease, as_of=as_of
         )
@@ -199,6 +207,19 @@ class Worker:
             limit=limit,
             lease=self._habits.lease,
         )
+
+    async def _extend(self) -> None:
+        self._extended_at = asyncio.get_running_loop().time()
+        alive = tuple(self._alive)
+        if not alive:
+            return
+        jobs = [held.job for held in alive]
+        kept = set(await self._engine.heartbeat(self.name, jobs, lease=self._habits.lease))
+        for held in alive:
+            is_kept = (held.job.key, held.job.epoch) in kept
+            if not is_kept and self._held.get(held.job.key) is held:
+                held.lost = True
+                held.task.cancel()
 
     async def _rest(self) -> None:
         # Not `wait_for`: on Python 3.11 it loses a cancellation that comes together with what it waits for.
@@ -228,7 +249,7 @@ class Worker:
         while True:
             await asyncio.sleep(self._habits.look_again.total_seconds())
             rounds += 1
-            if not self._held:
+            if not self._alive:
                 continue
             try:
                 await self._hear_cancels()

@@ -69,8 +69,11 @@ def move(db: Connection, move: Move) -> Job | None:
     return job_of(rows[0]) if rows else None
 
 
-def extend(db: Connection, worker: str, until: datetime) -> Sequence[tuple[JobKey, int]]:
-    held = db.execute(SQL["extend"], {"worker": worker, "until": micros(until)})
+def extend(
+    db: Connection, worker: str, numbers: Sequence[int], until: datetime
+) -> Sequence[tuple[JobKey, int]]:
+    named = msgspec.json.encode(numbers).decode()
+    held = db.execute(SQL["extend"], {"worker": worker, "numbers": named, "until": micros(until)})
     return [(JobKey(scope, id), epoch) for scope, id, epoch in held]
 
 

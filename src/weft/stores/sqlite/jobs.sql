@@ -133,7 +133,7 @@ RETURNING
 
 -- name: extend
 UPDATE jobs SET lease_until = :until
-WHERE worker = :worker
+WHERE worker = :worker AND +number IN (SELECT named.value FROM json_each(:numbers) AS named)
 RETURNING (SELECT scopes.name FROM scopes WHERE scopes.number = jobs.scope), id, epoch
 
 -- name: cancel_requests

@@ -88,8 +88,10 @@ class SqliteStore:
     async def move(self, move: Move) -> Job | None:
         return await self._writer.call(jobs.move, move)
 
-    async def extend(self, worker: str, until: datetime) -> Sequence[tuple[JobKey, int]]:
-        return await self._writer.call(jobs.extend, worker, until)
+    async def extend(
+        self, worker: str, numbers: Sequence[int], until: datetime
+    ) -> Sequence[tuple[JobKey, int]]:
+        return await self._writer.call(jobs.extend, worker, numbers, until)
 
     async def cancel_requests(self, worker: str) -> Sequence[JobKey]:
         return await self._one.call(jobs.cancel_requests, worker)
