@@ -26,7 +26,14 @@ from weft.faces.http import Refusal, Refused, read_json
 from weft.faces.server import LONGEST_HEAD_BYTES, serve
 from weft.settings import Limits, Settings
 
-LIMITS = Limits(body_bytes=100_000, envelope_bytes=0, header_seconds=0.3, body_seconds=0.3, connections=8, requests_at_once=100)
+LIMITS = Limits(
+    body_bytes=100_000,
+    envelope_bytes=0,
+    header_seconds=0.3,
+    body_seconds=0.3,
+    connections=8,
+    requests_at_once=100,
+)
 PATIENCE_SECONDS = 10.0
 STATUSES = {Refusal.BODY_TOO_LARGE: 413, Refusal.BODY_TOO_SLOW: 408, Refusal.MEDIA_TYPE: 415}
 HUGE = 5_000_000
@@ -35,7 +42,8 @@ HUGE = 5_000_000
 class Echo:
     """Answers with the size of the JSON body.
 
-    `/hold` waits first, `/big` answers much, `/deaf` reads no body, `/gulp` reads on without a limit.
+    `/hold` waits first, `/big` answers much, `/deaf` reads no body, `/gulp` reads on without a limit, and
+    `/v1/who` and `/workload/who` answer 401 to a request without `Authorization`.
     """
 
     def __init__(self) -> None:
@@ -52,7 +60,9 @@ class Echo:
         if scope["path"] == "/gulp":
             return await self._gulp(receive)
         status, body = 200, b"x" * HUGE
-        if scope["path"] not in ("/big", "/deaf"):
+        if scope["path"].endswith("/who") and "authorization" not in request.headers:
+            status, body = 401, b"who?"
+        elif scope["path"] not in ("/big", "/deaf"):
             status, body = await self._read(request)
         elif scope["path"] == "/deaf":
             body = b"deaf"
@@ -327,6 +337,78 @@ def test_an_upgrade_is_not_offered_and_ends_the_connection(server: Running) -> N
 
     assert status(answer) == 200
     assert b"connection: close" in answer
+
+
+# Trailers and chunk extensions
+
+
+@pytest.mark.parametrize("path", ["/v1/who", "/workload/who"])
+def test_a_trailer_is_no_header(server: Running, path: str) -> None:
+    credentials = b"Authorization: Bearer of-someone\r\n"
+    chunked = head(path, "POST", "Transfer-Encoding: chunked")
+
+    with server.connect() as client:
+        client.sendall(chunked + b"2\r\n[]\r\n0\r\n" + credentials + b"\r\n")
+        assert one_answer(client) == (401, b"who?")
+        client.sendall(head(path, "GET"))
+        assert one_answer(client) == (401, b"who?")
+        client.sendall(chunked.replace(b"\r\n\r\n", b"\r\n" + credentials + b"\r\n") + b"0\r\n\r\n")
+        assert one_answer(client) == (200, b"0 bytes")
+
+
+ENDLESS_FRAMING = [
+    (b"0\r\n", b"X: y\r\n"),
+    (b"0\r\nX: ", b"y"),
+    (b"2\r\n[]\r\n0\r\n", b"X: y\r\n"),
+    (b"2;", b"x"),
+    (b"2;x=", b"y"),
+    (b"8000\r\n" + b" " * 0x8000 + b"\r\n1;", b"x"),
+    (b"", b"1;" + b"x" * 1000 + b"\r\n \r\n"),
+]
+
+
+@pytest.mark.parametrize(("begin", "more"), ENDLESS_FRAMING)
+def test_endless_trailers_and_chunk_extensions_are_refused(
+    server: Running, begin: bytes, more: bytes
+) -> None:
+    with server.connect() as client:
+        client.sendall(head("/gulp", "POST", "Transfer-Encoding: chunked") + begin)
+        send_much(client, more)
+        answer = closes_within(client, 3)
+
+    assert status(answer) == 400
+    assert b"too long" in answer
+    assert server.echo.gulped.get(timeout=PATIENCE_SECONDS) <= 0x8000 + 1000
+
+
+@pytest.mark.parametrize(("begin", "more"), ENDLESS_FRAMING)
+def test_endless_trailers_and_chunk_extensions_of_an_answered_request_are_cut_off(
+    server: Running, begin: bytes, more: bytes
+) -> None:
+    with server.connect() as client:
+        client.sendall(head("/deaf", "POST", "Transfer-Encoding: chunked"))
+        assert one_answer(client) == (200, b"deaf")
+        client.sendall(begin)
+        send_much(client, more)
+
+        assert closes_within(client, 3) == b""
+
+
+def send_much(client: socket.socket, part: bytes) -> None:
+    """Send the part again and again, 2 MB in all, or until the server closes."""
+    block = part * (20_000 // len(part))
+    with contextlib.suppress(ConnectionError):
+        for _ in range(100):
+            client.sendall(block)
+
+
+def test_a_body_in_chunks_of_one_byte_may_have_more_framing_than_body(server: Running) -> None:
+    with server.connect() as client:
+        client.sendall(head("/deaf", "POST", "Transfer-Encoding: chunked"))
+        assert one_answer(client) == (200, b"deaf")
+
+        client.sendall(b"1\r\nx\r\n" * 90_000 + b"0\r\n\r\n" + head("/deaf", "GET"))
+        assert one_answer(client) == (200, b"deaf")
 
 
 # Sizes (S56 to S58)

@@ -28,6 +28,8 @@ IDLE_SECONDS: Final = 75
 LINGER_SECONDS: Final = 2.0
 LINGER_BYTES: Final = 4 * 1024 * 1024
 LONGEST_HEAD_BYTES: Final = 64 * 1024
+LONGEST_FRAMING_BYTES: Final = 32 * 1024
+FRAMING_PER_BODY_BYTE: Final = 8  # a chunk of one byte takes five more: its size and the two ends of line
 BACKLOG: Final = 2048
 
 _BODY_GRACE_SECONDS: Final = 5.0  # so that a face that watches the time itself can still answer
@@ -139,6 +141,8 @@ class _Connection(HttpToolsProtocol):
         self._messages = 0
         self._head_bytes = 0
         self._body_bytes = 0
+        self._watched_body_bytes = 0
+        self._framing_bytes: int | None = None
         self._fault = "the request is not HTTP/1.1"
         self._wants_no_more = False
         self._lingered_bytes: int | None = None
@@ -182,11 +186,19 @@ class _Connection(HttpToolsProtocol):
         self._phase = _Phase.HEAD
         self._messages += 1
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header, but no trailer: that is no header (RFC 9110 6.5.1), and could come for ever."""
+        if self._phase is not _Phase.BODY:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
+        if not self._wants_no_more:
+            self._begin_request()
         self._phase = _Phase.BODY
-        self._body_bytes = 0
-        if self._wants_no_more:
-            return
+        self._body_bytes = self._watched_body_bytes = 0
+        self._framing_bytes = None
+
+    def _begin_request(self) -> None:
         length = _body_length(self.headers)
         if self.parser.should_upgrade() and length != 0:
             # llhttp takes what follows such a head for another protocol: the body would be lost unseen.
@@ -199,9 +211,10 @@ class _Connection(HttpToolsProtocol):
             self._want_no_more()
 
     def on_body(self, body: bytes) -> None:
-        if self._wants_no_more and self._body_bytes > self._limits.hosted_body_bytes:
-            return
+        was_enough = self._wants_no_more and self._body_bytes > self._limits.hosted_body_bytes
         self._body_bytes += len(body)
+        if was_enough:
+            return
         super().on_body(body)
         if self._body_bytes > self._limits.hosted_body_bytes and not self._wants_no_more:
             self._want_no_more()
@@ -259,10 +272,27 @@ class _Connection(HttpToolsProtocol):
             self._refuse(431, "RequestHeaderFieldsTooLarge", "the head of the request is too long")
         elif self._phase is _Phase.BODY:
             self._expect(_Phase.BODY, self._limits.body_seconds + _BODY_GRACE_SECONDS)
+            self._watch_framing(received)
         elif self._phase is _Phase.HEAD or self._answers_nothing:
             self._expect(_Phase.HEAD, self._limits.header_seconds)
         elif self._deadline is not None:
             self._drop_deadline()
+
+    def _watch_framing(self, received: int) -> None:
+        """Refuse a body of which more and more comes that is no body: chunk extensions or trailers.
+
+        What small chunks need is allowed in proportion, at once and not saved up for later: so that the rest
+        never exceeds its limit by more than one read. The read that also held the head is not counted.
+        """
+        body = self._body_bytes - self._watched_body_bytes
+        self._watched_body_bytes = self._body_bytes
+        if self._framing_bytes is None:
+            self._framing_bytes = 0
+            return
+        self._framing_bytes = max(0, self._framing_bytes + received - body * (1 + FRAMING_PER_BODY_BYTE))
+        if self._framing_bytes > LONGEST_FRAMING_BYTES:
+            self._fault = "the extensions of the chunks, or the trailers, are too long"
+            self._refuse_message()
 
     @property
     def _answers_nothing(self) -> bool:
@@ -292,7 +322,9 @@ class _Connection(HttpToolsProtocol):
 
     def _refuse_message(self) -> None:
         in_body = self._phase is _Phase.BODY
-        if self._answers_nothing or (in_body and not self.cycle.response_started and not self.pipeline):
+        if in_body and self._answers_nothing:
+            self.linger()  # the request has its answer
+        elif self._answers_nothing or (in_body and not self.cycle.response_started and not self.pipeline):
             self._refuse(400, "InvalidRequest", self._fault)
         elif in_body:
             self.transport.abort()
