@@ -1,4 +1,4 @@
-"""Brings a cancel into a running function: once, and never into anything but that function."""
+"""Brings a cancel into a running function: at most once, and never into anything but that function."""
 
 from __future__ import annotations
 
