@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from weft.auth.issuer import Issuer
 from weft.auth.subject_and_app import resource_id
+from weft.catalog import scopes
 from weft.engine.engine import Engine
 from weft.engine.errors import StoreUnavailable
 from weft.engine.jobs import Job, JobKey
@@ -124,8 +125,12 @@ def _moved_on(known: Job, *, seen: Job) -> bool:
 def hosted_key(job: Job) -> JobKey:
     """Return the key that a Core job's instance has in the host's queue."""
     labels = job.labels
-    scope = "/".join(
-        ("workload", labels["tenant"], labels["workspace"], labels["item_type"], labels["item"], job.kind)
+    scope = scopes.of_hosted(
+        tenant=labels["tenant"],
+        workspace=labels["workspace"],
+        item_type=labels["item_type"],
+        item=labels["item"],
+        job_type=job.kind,
     )
     return JobKey(scope, job.key.id)
 

@@ -269,8 +269,16 @@ async def test_jobs_of_one_instant_are_claimed_by_number(store: JobStore) -> Non
     assert [job.key for job in claimed] == [job.key for job in kept[:10]]
 
 
+async def test_a_job_that_was_never_put_off_is_due_though_the_clock_stepped_back(store: JobStore) -> None:
+    kept = await keep(store, submitted_at=after(3600), available_at=after(3600))
+
+    claimed = await store.claim(a_claim(now=NOW))
+
+    assert [job.key for job in claimed] == [kept.key]
+
+
 async def test_a_job_is_claimed_when_it_is_due_and_not_before(store: JobStore) -> None:
-    kept = await keep(store, available_at=after(10))
+    kept = await keep(store, submitted_at=NOW, available_at=after(10))
 
     early = await store.claim(a_claim(now=after(10) - timedelta(microseconds=1)))
     due = await store.claim(a_claim(now=after(10)))

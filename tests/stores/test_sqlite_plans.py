@@ -48,7 +48,7 @@ async def test_a_statement_searches_and_never_scans(db: apsw.Connection, name: s
         ("get", "jobs_by_key (id=? AND scope=?)"),
         ("page", "jobs_by_scope (scope=? AND number<?)"),
         ("live", "jobs_live (scope=?)"),
-        ("claim", "jobs_by_state (queue=? AND state=? AND available_at<?)"),
+        ("claim", "jobs_by_state (queue=? AND state=?)"),
         ("adopt", "jobs_by_lease (lease_until<?)"),
         ("lost", "jobs_by_lease (lease_until<?)"),
         ("move", "jobs_by_key (id=? AND scope=?)"),

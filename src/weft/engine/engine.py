@@ -239,7 +239,7 @@ class Engine:
         held = job
         while True:
             event = _event_of_loss(held)
-            changes = Changes(available_at=now, error=WORKER_LOST if event is Event.LOSE else None)
+            changes = Changes(error=WORKER_LOST if event is Event.LOSE else None)
             moved = await self._move(
                 held, event, changes, at=now, owned=True, cancel_requested=held.cancel_requested
             )

@@ -21,7 +21,8 @@ class Clock(Protocol):
 class Claim:
     """A worker's wish for up to *limit* jobs of *queue* in one of *sources*, all of which go to their target.
 
-    Jobs that wait are due by `available_at`, jobs that were owned by the end of their lease.
+    Jobs that wait are due by `available_at`, or at once if they were never put off; jobs that were owned by
+    the end of their lease.
     """
 
     queue: str

@@ -80,7 +80,8 @@ SET state = :target,
     started_at = COALESCE(started_at, :started_at)
 WHERE number IN (
     SELECT number FROM jobs
-    WHERE queue = :queue AND state = :source AND available_at <= :now
+    -- A job that was never put off is due whatever the clock says: it may have stepped back since the submit.
+    WHERE queue = :queue AND state = :source AND available_at <= MAX(:now, submitted_at)
     ORDER BY available_at, number
     LIMIT :limit
 )
