@@ -81,7 +81,7 @@ class Transport:
         """Return the answer of a success. Raises ApiError, ServerUnreachable, UnreadableAnswer.
 
         A call is sent again after an answer with a status of *again_after* and a Retry-After. After 429
-        nothing was done; after 503 a write may have been kept all the same: leave it out where twice does harm.
+        nothing was done; after 503 a write may have been kept: leave it out where twice does harm.
         """
         for attempts_left in reversed(range(self._patience.attempts)):
             reply = await self._send(method, path, query or {}, body)
