@@ -339,6 +339,38 @@ def test_an_upgrade_is_not_offered_and_ends_the_connection(server: Running) -> N
     assert b"connection: close" in answer
 
 
+# A whole URL as target
+
+
+@pytest.mark.parametrize(
+    ("target", "host", "expected"),
+    [
+        ("http://evil.example/deaf", "localhost", 421),
+        ("HTTP://evil.example/deaf", "localhost", 421),
+        ("http://evil.example:80/deaf?x=1", "localhost", 421),
+        ("http://localhost@evil.example/deaf", "localhost", 421),
+        ("http://evil.example@localhost/deaf", "localhost", 421),
+        ("http://localhost/deaf", "localhost", 200),
+        ("http://127.0.0.1:80/deaf?x=1", "evil.example", 200),
+        ("http://[::1]/deaf", "localhost", 200),
+        ("//evil.example/deaf", "localhost", 404),
+    ],
+)
+def test_the_host_of_a_whole_url_counts_and_not_the_header(
+    server: Running, target: str, host: str, expected: int
+) -> None:
+    answer = server.ask(f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+
+    assert status(answer) == expected
+
+
+@pytest.mark.parametrize("hosts", ["", "Host: localhost\r\nHost: localhost\r\n"])
+def test_a_whole_url_replaces_no_missing_or_doubled_host(server: Running, hosts: str) -> None:
+    answer = server.ask(f"GET http://localhost/deaf HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n".encode())
+
+    assert status(answer) == 400
+
+
 # Trailers and chunk extensions
 
 

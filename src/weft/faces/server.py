@@ -11,6 +11,7 @@ import contextlib
 import json
 import logging
 import math
+import re
 import resource
 import socket
 from collections.abc import Callable, Iterator
@@ -34,6 +35,7 @@ BACKLOG: Final = 2048
 
 _BODY_GRACE_SECONDS: Final = 5.0  # so that a face that watches the time itself can still answer
 _REFUSED_AT_ONCE: Final = 256  # connections over the cap that are told so, before more are dropped unheard
+_ABSOLUTE_FORM = re.compile(rb"[A-Za-z]+://([^/?#]*)")
 _OWN_FILES: Final = 256  # open files beside connections: store, job processes, outgoing calls
 
 _log = logging.getLogger(__name__)
@@ -204,6 +206,9 @@ class _Connection(HttpToolsProtocol):
             # llhttp takes what follows such a head for another protocol: the body would be lost unseen.
             self._fault = "a request with a body cannot ask for an upgrade"
             raise ValueError(self._fault)
+        absolute = _ABSOLUTE_FORM.match(self.url)
+        if absolute is not None:
+            _set_host(self.headers, absolute[1])
         super().on_headers_complete()
         if self.parser.should_upgrade():
             self.cycle.keep_alive = False
@@ -367,6 +372,11 @@ def _body_length(headers: list[tuple[bytes, bytes]]) -> int | None:
         if name == b"content-length":
             length = int(value)
     return length
+
+
+def _set_host(headers: list[tuple[bytes, bytes]], host: bytes) -> None:
+    """Let the host of a whole URL that is asked for replace what `Host` says: RFC 9112 3.2.2."""
+    headers[:] = [(name, host if name == b"host" else value) for name, value in headers]
 
 
 def _plain_answer(status: int, code: str, message: str) -> bytes:
