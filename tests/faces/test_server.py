@@ -21,7 +21,7 @@ import uvloop
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from weft.faces.doors import Doors, Problem, RawHeaders
+from weft.faces.doors import SMALL_BODY_BYTES, Doors, Problem, RawHeaders
 from weft.faces.http import Refusal, Refused, read_json
 from weft.faces.server import LONGEST_HEAD_BYTES, serve
 from weft.settings import Limits, Settings
@@ -123,8 +123,9 @@ class Running:
 def running(data: Path, **changed: Any) -> Iterator[Running]:
     """A server in a thread of its own, on uvloop, as in production."""
     echo = Echo()
-    app = Doors(echo, default=envelope, envelopes={}, requests_at_once=LIMITS.requests_at_once)
     settings = Settings(**{"data": data, "port": 0, "limits": LIMITS, **changed})
+    most = settings.limits.requests_at_once
+    app = Doors(echo, default=envelope, envelopes={}, requests_at_once=most)
     started: queue.Queue[tuple[int, Callable[[], None]]] = queue.Queue()
     ended = threading.Event()
 
@@ -658,6 +659,51 @@ def test_idle_connections_do_not_keep_others_from_being_served(tmp_path: Path) -
             stack.enter_context(server.connect())
 
         assert is_served(server)
+
+
+def begun(stack: contextlib.ExitStack, server: Running, length: int) -> socket.socket:
+    """Return a connection with a request that has been let in and waits for its body."""
+    client = stack.enter_context(server.connect())
+    client.sendall(head("/gulp", "POST", f"Content-Length: {length}", "Expect: 100-continue"))
+    assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    return client
+
+
+def test_requests_that_wait_for_their_bodies_take_no_room(tmp_path: Path) -> None:
+    with running(tmp_path, limits=Limits(requests_at_once=2)) as server, contextlib.ExitStack() as stack:
+        for _ in range(5):
+            begun(stack, server, 10).sendall(b"[1,")
+
+        assert is_served(server)
+
+
+def test_a_request_whose_body_comes_when_all_room_is_taken_is_told_to_come_again(tmp_path: Path) -> None:
+    with running(tmp_path, limits=Limits(requests_at_once=1)) as server, contextlib.ExitStack() as stack:
+        late = begun(stack, server, 2)
+        held = stack.enter_context(server.connect())
+        held.sendall(head("/hold", "GET"))
+        assert server.echo.held.acquire(timeout=PATIENCE_SECONDS)
+
+        late.sendall(b"[]")
+        assert one_answer(late)[0] == 429
+        server.echo.let_go()
+        assert one_answer(held)[0] == 200
+        assert is_served(server)
+
+
+def test_a_request_that_holds_much_of_its_body_takes_room(tmp_path: Path) -> None:
+    with running(tmp_path, limits=Limits(requests_at_once=1)) as server, contextlib.ExitStack() as stack:
+        large, other = begun(stack, server, 100_000), begun(stack, server, 100_000)
+        large.sendall(b" " * (SMALL_BODY_BYTES + 1))
+        begin = time.monotonic()
+        while is_served(server):
+            assert time.monotonic() - begin < PATIENCE_SECONDS
+
+        other.sendall(b" " * (SMALL_BODY_BYTES + 1))
+        assert one_answer(other)[0] == 429
+        large.close()
+        while not is_served(server):
+            assert time.monotonic() - begin < PATIENCE_SECONDS
 
 
 # The end

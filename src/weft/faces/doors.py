@@ -23,6 +23,7 @@ RawHeaders = Sequence[tuple[bytes, bytes]]
 
 LONGEST_HEAD_BYTES: Final = 32 * 1024
 LOOPBACK_HOSTS: Final = ("127.0.0.1", "[::1]", "localhost")
+SMALL_BODY_BYTES: Final = 64 * 1024
 METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 ALWAYS_OPEN: Final = frozenset(("/livez", "/readyz"))
 
@@ -140,14 +141,39 @@ class Doors:
             await send(message)
 
         try:
-            await self._app(scope, receive, watched)
+            await self._app(scope, receive if scope["method"] == "GET" else self._roomy(receive), watched)
         except ClientDisconnect:
             return  # nobody is left to be answered
-        except Exception:
+        except Exception as fault:
             request_id = str(uuid.uuid4())
-            _log.exception("request %s failed: %s %s", request_id, scope["method"], shown(scope["path"]))
+            turned = _turned(fault, scope, request_id)
             if not started:
-                await self._answer(scope, send, Problem.INTERNAL, "Something went wrong inside.", request_id)
+                await self._answer(scope, send, turned.problem, turned.message, request_id)
+
+    def _roomy(self, receive: Receive) -> Receive:
+        """Return *receive* such that a request takes no room while it waits for its body.
+
+        So slow bodies keep nobody out. A request that holds more than a small part of its body takes room
+        again: waiting requests are as many as connections, and what they hold must stay bounded.
+        """
+        comes, held = True, 0
+
+        async def received() -> Message:
+            nonlocal comes, held
+            if not comes or held > SMALL_BODY_BYTES:
+                return await receive()
+            self._inside -= 1
+            try:
+                message = await receive()
+            finally:
+                self._inside += 1
+            comes = message.get("more_body", False)
+            held += len(message.get("body", b""))
+            if self._inside > self._most and (not comes or held > SMALL_BODY_BYTES):
+                raise self._overloaded()
+            return message
+
+        return received
 
     def _check_head(self, scope: Scope) -> None:
         if scope["method"] not in METHODS:
@@ -167,7 +193,10 @@ class Doors:
 
     def _check_room(self, path: str) -> None:
         if self._inside >= self._most and path not in ALWAYS_OPEN:
-            raise Turned(Problem.OVERLOADED, f"{self._most} requests are being served; try again later")
+            raise self._overloaded()
+
+    def _overloaded(self) -> Turned:
+        return Turned(Problem.OVERLOADED, f"{self._most} requests are being served; try again later")
 
     async def _answer(
         self, scope: Scope, send: Send, problem: Problem, message: str, request_id: str | None = None
@@ -185,6 +214,14 @@ class Doors:
             if lower == prefix or lower.startswith(f"{prefix}/"):
                 return envelope
         return self._default
+
+
+def _turned(fault: Exception, scope: Scope, request_id: str) -> Turned:
+    """Return *fault* as what the client is told; a bug is told in no detail, and logged."""
+    if isinstance(fault, Turned):
+        return fault
+    _log.error("request %s failed: %s %s", request_id, scope["method"], shown(scope["path"]), exc_info=fault)
+    return Turned(Problem.INTERNAL, "Something went wrong inside.")
 
 
 def _read_head(scope: Scope) -> tuple[bytes, bytes | None]:
