@@ -68,6 +68,12 @@ def clip(text: str, most: int = _MESSAGE_MOST_CHARS) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
+def clip_bytes(text: str, most: int) -> str:
+    """Return what of *text* fits into *most* bytes of UTF-8, and a mark where that is not all."""
+    encoded = text.encode()
+    return text if len(encoded) <= most else f"{encoded[:most].decode('utf-8', 'ignore')}…"
+
+
 def _plain(value: Any) -> Any:
     """Arrays and numbers of numpy and pandas know themselves as plain values."""
     if hasattr(value, "tolist"):
