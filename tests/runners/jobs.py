@@ -18,6 +18,8 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
+import msgspec
+
 from weft import ErrorDetail, JobCancelled, JobContext, JobFailed, Workload
 
 workload = Workload("Tests.Jobs")
@@ -210,6 +212,8 @@ def returns(ctx: JobContext, payload: Payload) -> Any:
         "endless": endless,
         "large": "x" * 1024 * 1024,
         "surrogate": "half \udc80",
+        "raw": msgspec.Raw(b"{{{"),
+        "raw list": [msgspec.Raw(b"nonsense")],
         "nan": [float("nan"), 1.5],
         "tuple": (1, "two", None, True),
     }[payload["kind"]]
@@ -250,6 +254,12 @@ def breaks_channel(ctx: JobContext, payload: Payload) -> None:
         if target.startswith("socket:"):
             os.write(int(name), b"\xff" * 64)
     sleep_on()
+
+
+@workload.job(TYPE, "closesEverything")
+def closes_everything(ctx: JobContext, payload: Payload) -> str:
+    os.closerange(3, 1024)
+    return "fine"
 
 
 # ---- those that do not want to stop

@@ -122,6 +122,8 @@ async def test_a_failure_on_purpose_is_bounded(runner: ProcessRunner) -> None:
         ("object", "ResultNotJson"),
         ("endless", "ResultNotJson"),
         ("surrogate", "ResultNotJson"),
+        ("raw", "ResultNotJson"),
+        ("raw list", "ResultNotJson"),
         ("large", "ResultTooLarge"),
     ],
 )
@@ -189,6 +191,17 @@ async def test_a_process_that_breaks_the_channel_is_ended_and_its_job_fails(runn
 
     assert error.code == "ProcessCrashed"
     assert "broke the channel" in error.message
+
+
+async def test_a_job_that_closes_the_channel_fails_and_gives_its_place_to_the_next(
+    runner: ProcessRunner,
+) -> None:
+    async with asyncio.timeout(20):
+        error = await failure_of(runner, "closesEverything")
+
+    assert error.code == "ProcessCrashed"
+    assert "exited with code 74" in error.message
+    assert "The channel to the server is closed" in error.details[0].message
 
 
 async def test_numbers_of_progress_must_be_finite(runner: ProcessRunner) -> None:

@@ -37,12 +37,20 @@ def encode_result(value: object) -> bytes | None:
     try:
         encoded = msgspec.json.encode(value, enc_hook=_plain)
     except Exception as error:  # the value is the user's, and so are the methods that encoding calls
-        why = plain_text(f"The function returned what cannot be written as JSON: {error}")
-        raise BadResult(JobError("ResultNotJson", clip(why), "User", True)) from error
+        raise _not_json(error) from error
     if len(encoded) > RESULT_MOST_BYTES:
         why = f"The function's result has {len(encoded)} bytes as JSON, more than {RESULT_MOST_BYTES}."
         raise BadResult(JobError("ResultTooLarge", why, "User", True))
+    try:
+        msgspec.json.decode(encoded)  # a msgspec.Raw is written as it is, whatever it holds
+    except (ValueError, RecursionError) as error:
+        raise _not_json(error) from error
     return encoded
+
+
+def _not_json(error: Exception) -> BadResult:
+    why = clip(f"The function returned what cannot be written as JSON: {_message(error)}")
+    return BadResult(JobError("ResultNotJson", why, "User", True))
 
 
 def describe_failure(error: BaseException) -> JobError:

@@ -26,7 +26,7 @@ from weft.engine.jobs import JobError, Progress
 from weft.kit.context import LOG, JobContext
 from weft.kit.errors import JobCancelled, JobFailed, WorkloadNotLoaded
 from weft.kit.interruption import Interruption
-from weft.kit.outcomes import BadResult, describe_failure, encode_result
+from weft.kit.outcomes import BadResult, clip, describe_failure, encode_result, plain_text
 from weft.kit.telling import Teller
 from weft.kit.workload import JobFunction, JobName, load_workload
 from weft.runners import proctree
@@ -45,6 +45,7 @@ from weft.runners.frames import (
 NICENESS = 19  # jobs get what the server and its callers leave
 NOT_LOADED_EXIT = 78
 BROKEN_RULE_EXIT = 70
+LOST_CHANNEL_EXIT = 74
 _ALL_CHILDREN = 0x40000000  # __WALL: also children that do not tell of their end by SIGCHLD
 
 
@@ -61,9 +62,16 @@ class Link:
         os.register_at_fork(after_in_child=self._socket.close)
 
     def send(self, frame: AnyFrame) -> None:
-        """Send *frame*; where the server is gone nobody listens, and the listener ends this process."""
-        with self._sending, suppress(OSError):
-            self._socket.sendall(pack(frame))
+        """Send *frame*, or end this process: nobody would ever hear how its job ended.
+
+        It cannot be sent where the server is gone, and where the job has closed the channel.
+        """
+        data = pack(frame)
+        try:
+            with self._sending:
+                self._socket.sendall(data)
+        except OSError as error:
+            _end_mute(error)
 
     def note_begun(self) -> None:
         """Note that a function is called now, so that its job is never begun again elsewhere."""
@@ -250,7 +258,7 @@ def _load(specs: Sequence[str]) -> dict[JobName, JobFunction]:
 
 def _not_loaded(error: BaseException) -> JobError:
     found = describe_failure(error.__cause__ or error)
-    why = str(error) if isinstance(error, WorkloadNotLoaded) else found.message
+    why = clip(plain_text(str(error))) if isinstance(error, WorkloadNotLoaded) else found.message
     return JobError("WorkloadNotLoaded", why, "User", is_permanent=False, details=found.details)
 
 
@@ -292,6 +300,17 @@ def _end_all() -> None:
         proctree.end(lambda table: proctree.below([me], table))
     finally:
         os.kill(me, signal.SIGKILL)  # where a look failed, the keeper ends what is below
+
+
+def _end_mute(error: OSError) -> None:
+    """Nothing can be said to the server: end everything below this process, and it, by an exit of its own."""
+    me = os.getpid()
+    with suppress(OSError):
+        os.write(2, f"The channel to the server is closed: {error}\n".encode())
+    try:
+        proctree.end(lambda table: proctree.below([me], table))
+    finally:
+        os._exit(LOST_CHANNEL_EXIT)
 
 
 if __name__ == "__main__":
