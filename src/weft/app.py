@@ -45,7 +45,7 @@ from weft.faces.server import serve
 from weft.faces.workload import doors as workload_doors
 from weft.faces.workload import routes as workload_routes
 from weft.faces.workload.routes import WorkloadHost
-from weft.hosted import HostedHints, HostedWorkloads, LocalCredentials, hosted_key
+from weft.hosted import HostedHints, HostedLeftovers, HostedWorkloads, LocalCredentials, hosted_key
 from weft.kit.workload import load_workload
 from weft.runners.processes import ProcessRunner
 from weft.runners.remote_workload import RemoteWorkloadRunner
@@ -307,6 +307,7 @@ class Server:
             credentials=LocalCredentials(self._issuer, self._hosted),
             clock=self._clock,
             hints=HostedHints(self._engine),
+            leftovers=HostedLeftovers(self._engine),
         )
 
 

@@ -9,10 +9,12 @@ from weft.auth.issuer import Issuer
 from weft.auth.subject_and_app import resource_id
 from weft.catalog import scopes
 from weft.engine.engine import Engine
-from weft.engine.errors import StoreUnavailable
+from weft.engine.errors import JobEnded, JobNotFound, StoreUnavailable
 from weft.engine.jobs import Job, JobKey
+from weft.faces.workload.mapping import STATUS
 from weft.kit.workload import Workload
-from weft.runners.workload_endpoint import Endpoint
+from weft.runners.workload_answers import Answer, Missing, Reported, Silence
+from weft.runners.workload_endpoint import Endpoint, Nobody
 
 MISSED_MOVE_SECONDS = 0.01
 
@@ -115,6 +117,30 @@ class HostedHints:
             return await self._engine.store.get(key)
         except StoreUnavailable:
             return None  # only a hint is lost
+
+
+class HostedLeftovers(Nobody):
+    """Answers for jobs whose workload this server hosted before it was started without it.
+
+    Nothing of them runs here any more, or ever will: what the store knows of them is all there is to know.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def answer(self, call: str, job: Job) -> Answer:
+        if call == "create":
+            return await super().answer(call, job)
+        key = hosted_key(job)
+        try:
+            known = await (self._engine.get(key) if call == "read" else self._engine.cancel(key))
+        except JobNotFound:
+            return Missing()
+        except JobEnded as ended:
+            known = ended.job
+        except StoreUnavailable as unavailable:
+            return Silence(unavailable.reason, arrived=False)
+        return Reported(STATUS[known.state], known.started_at, known.ended_at, known.error)
 
 
 def _moved_on(known: Job, *, seen: Job) -> bool:

@@ -218,6 +218,24 @@ def test_p12_a_running_job_whose_server_was_killed_is_failed_worker_lost(
     assert notes.stat().st_size == size
 
 
+def test_jobs_of_a_workload_that_is_hosted_no_more_come_to_an_end(weft: WeftProcess, notes: Path) -> None:
+    item = weft.new_item()
+    busy = [weft.run(item, "spin") for _ in range(os.cpu_count() or 2)]
+    for instance in busy:
+        weft.wait_for(instance, "InProgress")
+    waiting, cancelled = (weft.run(item, "steady", file=str(notes)) for _ in range(2))
+    weft.kill()
+    weft.options = ()
+
+    weft.start()
+    weft.core("POST", f"{cancelled}/cancel")
+
+    assert [weft.wait_for(instance) for instance in busy] == ["Failed"] * len(busy)
+    assert weft.wait_for(waiting) == "Failed"
+    assert weft.wait_for(cancelled) in ("Cancelled", "Failed")
+    assert not notes.exists()
+
+
 def test_p12_a_job_whose_process_is_killed_fails_with_a_reason_that_says_so(
     weft: WeftProcess, notes: Path
 ) -> None:

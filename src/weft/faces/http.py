@@ -72,7 +72,7 @@ async def read_json(request: Request, *, limit_bytes: int, seconds: float) -> by
     """
     media_type, length = _described(request.scope["headers"])
     if length is not None and length > limit_bytes:
-        raise _too_large(limit_bytes)
+        raise too_large(limit_bytes)
     try:
         async with asyncio.timeout(seconds):
             raw = await _receive(request, limit_bytes)
@@ -174,7 +174,7 @@ async def _receive(request: Request, limit_bytes: int) -> bytes:
         chunk: bytes = message.get("body", b"")
         received += len(chunk)
         if received > limit_bytes:
-            raise _too_large(limit_bytes)
+            raise too_large(limit_bytes)
         chunks.append(chunk)
         if not message.get("more_body", False):
             return chunks[0] if len(chunks) == 1 else b"".join(chunks)
@@ -308,5 +308,5 @@ def _too_deep() -> Refused:
     return _bad_body("body", f"the body is nested deeper than {DEEPEST} levels")
 
 
-def _too_large(limit_bytes: int) -> Refused:
+def too_large(limit_bytes: int) -> Refused:
     return Refused(Refusal.BODY_TOO_LARGE, "body", f"the body is longer than {limit_bytes} bytes")

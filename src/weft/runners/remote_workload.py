@@ -25,7 +25,7 @@ from weft.engine.jobs import Completed, Failed, Job, JobError, Outcome, Stopped
 from weft.engine.lifecycle import State
 from weft.engine.ports import Clock, Run
 from weft.runners.workload_answers import Accepted, Answer, Busy, Faulty, Missing, Refused, Reported, Silence
-from weft.runners.workload_endpoint import Credentials, Directory
+from weft.runners.workload_endpoint import Credentials, Directory, Leftovers, Nobody
 from weft.settings import CallerSettings
 
 if TYPE_CHECKING:
@@ -83,8 +83,10 @@ class RemoteWorkloadRunner:
         credentials: Credentials,
         clock: Clock,
         hints: Hints | None = None,
+        leftovers: Leftovers | None = None,
     ) -> None:
         self._directory = directory
+        self._leftovers = leftovers or Nobody()
         self._credentials = credentials
         self._call_seconds = settings.call_timeout.total_seconds()
         self._watch_with = partial(Watching, settings, poll=poll, clock=clock, hints=hints)
@@ -111,6 +113,7 @@ class RemoteWorkloadRunner:
         return WorkloadClient(
             directory=self._directory,
             credentials=self._credentials,
+            leftovers=self._leftovers,
             clock=self._clock,
             call_seconds=self._call_seconds,
         )

@@ -13,20 +13,19 @@ import msgspec
 from yarl import URL
 
 from weft.contracts.workload import InvokeType
-from weft.engine.jobs import Job, JobError
+from weft.engine.jobs import Job
 from weft.engine.ports import Clock
 from weft.runners.workload_answers import (
     Accepted,
     Answer,
     Faulty,
-    Refused,
     Reported,
     Silence,
     created,
     reported,
     told,
 )
-from weft.runners.workload_endpoint import Credentials, Directory
+from weft.runners.workload_endpoint import Credentials, Directory, Leftovers
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +42,16 @@ class WorkloadClient:
     """Calls workloads; trouble of any kind is an answer, never an exception."""
 
     def __init__(
-        self, *, directory: Directory, credentials: Credentials, clock: Clock, call_seconds: float
+        self,
+        *,
+        directory: Directory,
+        credentials: Credentials,
+        leftovers: Leftovers,
+        clock: Clock,
+        call_seconds: float,
     ) -> None:
         self._directory = directory
+        self._leftovers = leftovers
         self._credentials = credentials
         self._clock = clock
         self._connect_seconds = call_seconds * CONNECT_SHARE
@@ -90,7 +96,7 @@ class WorkloadClient:
         endpoint = self._directory.endpoint(job.labels["item_type"])
         answer: Answer
         if endpoint is None:
-            answer = _nobody(call, job)
+            answer = await self._leftovers.answer(call, job)
         else:
             url = URL(endpoint.base_url + path_of(job) + suffix, encoded=True)
             answer = await self._within(by, call, method, url, self._headers(job, body), body)
@@ -138,11 +144,6 @@ class WorkloadClient:
             "RequestId": request_id,
         }
         return headers if body is None else {**headers, "Content-Type": "application/json; charset=utf-8"}
-
-
-def _nobody(call: str, job: Job) -> Answer:
-    reason = f"No workload is known for items of type {job.labels['item_type']!r}."
-    return Refused(404, JobError("", reason)) if call == "create" else Silence(reason, arrived=False)
 
 
 def path_of(job: Job) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from weft.engine.jobs import Job
+from weft.engine.jobs import Job, JobError
+from weft.runners.workload_answers import Answer, Refused, Silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +26,16 @@ class Directory(Protocol):
 class Credentials(Protocol):
     def headers(self, job: Job) -> Mapping[str, str]:
         """Return what proves to the workload who calls, for whom and for which tenant, fresh for one call."""
+
+
+class Leftovers(Protocol):
+    async def answer(self, call: str, job: Job) -> Answer:
+        """Answer the *call* create, read or cancel for a job of an item type that no workload owns now."""
+
+
+class Nobody:
+    """Knows nothing of jobs whose workload is gone."""
+
+    async def answer(self, call: str, job: Job) -> Answer:
+        reason = f"No workload is known for items of type {job.labels['item_type']!r}."
+        return Refused(404, JobError("", reason)) if call == "create" else Silence(reason, arrived=False)
