@@ -438,6 +438,17 @@ def nameless_daemon(ctx: JobContext, payload: Payload) -> None:
     sleep_on()
 
 
+@workload.job(TYPE, "escapes")
+def escapes(ctx: JobContext, payload: Payload) -> None:
+    """When it is cancelled, start a daemon that takes off its tag as well, and leave it to the server."""
+    here(payload)
+    try:
+        sleep_on()
+    finally:
+        start_nameless_daemon(payload, "echo 0 > /proc/self/oom_score_adj; ")
+        os._exit(1)
+
+
 @workload.job(TYPE, "zombie")
 def zombie(ctx: JobContext, payload: Payload) -> None:
     if os.fork() == 0:
@@ -478,13 +489,13 @@ def leaves_zombie(ctx: JobContext, payload: Payload) -> int:
     return os.getpid()
 
 
-def start_nameless_daemon(payload: Payload) -> None:
+def start_nameless_daemon(payload: Payload, first: str = "") -> None:
     """Start what has another session, another parent and an empty environment; return when it writes."""
     child = os.fork()
     if child == 0:
         os.setsid()
         if os.fork() == 0:
-            os.execve("/bin/sh", ["sh", "-c", f"trap '' TERM; {GROW}", payload["file"]], {})
+            os.execve("/bin/sh", ["sh", "-c", f"{first}trap '' TERM; {GROW}", payload["file"]], {})
         os._exit(0)
     os.waitpid(child, 0)
     while not Path(payload["file"]).exists():

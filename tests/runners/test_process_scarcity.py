@@ -116,6 +116,18 @@ async def test_a_keeper_that_was_just_killed_can_be_dismissed() -> None:
     assert set(children()) <= before
 
 
+async def test_a_keeper_that_somebody_stopped_holds_no_exit() -> None:
+    keeper = Keeper(f"{uuid4().hex}/", dict(os.environ))
+    await soon(lambda: len(keepers()) == 1)
+    os.kill(keepers()[0], signal.SIGSTOP)
+
+    async with asyncio.timeout(20):
+        await keeper.close()
+
+    assert keepers() == []
+    assert zombies() == []
+
+
 @pytest.mark.parametrize("missing", ["Popen", "pidfd_open"])
 async def test_a_keeper_that_cannot_be_replaced_is_replaced_later(
     missing: str, monkeypatch: pytest.MonkeyPatch

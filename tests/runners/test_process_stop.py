@@ -1,12 +1,15 @@
 """Cancelled means stopped: whatever a job does, nothing of it lives once the runner says Stopped."""
 
 import asyncio
+import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.runners.support import QUICK, FakeRun, alive, marked_alive, running, soon, zombies
+from tests.runners.support import QUICK, ROOT, FakeRun, alive, marked_alive, running, soon, zombies
 from weft.engine.jobs import Completed, Outcome, Stopped
 from weft.runners.processes import ProcessRunner
 
@@ -112,6 +115,24 @@ async def test_a_job_stuck_in_c_is_stopped_with_the_daemon_it_started(tmp_path: 
         assert job.outcome == Stopped()
         assert job.size > 0
         assert nothing_lives(job)
+
+
+def test_a_daemon_that_hides_from_every_look_is_stopped_by_a_server_that_owns_its_children(
+    tmp_path: Path,
+) -> None:
+    command = [sys.executable, "-m", "tests.runners.owner", str(tmp_path)]
+
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=60)
+
+    assert json.loads(done.stdout) == {
+        "outcome": "Stopped",
+        "daemon wrote": True,
+        "daemon lives": False,
+        "keepers": 1,
+        "stranger lives": True,
+        "next job is done": True,
+        "children left": 0,
+    }
 
 
 async def test_a_function_that_was_told_may_clean_up_past_sigterm(tmp_path: Path) -> None:

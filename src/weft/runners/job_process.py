@@ -18,6 +18,7 @@ from pathlib import Path
 from weft.engine.jobs import ErrorDetail, Job, JobError
 from weft.runners import proctree
 from weft.runners.channel import Channel
+from weft.runners.children import OURS
 from weft.runners.frames import CHANNEL, AnyFrame, Begin, Broken, Cancel, Ended, Lines, Ready, Told
 from weft.runners.output import Output, line_text
 from weft.runners.reporting import Reporter
@@ -27,9 +28,8 @@ _AGAIN_SECONDS = 0.1
 
 log = logging.getLogger(__name__)
 
-# The job processes of this server process, of any runner. An adopted process that is none of these, and bears
-# the tag, is an orphan of a job whose process died.
-_OURS: set[int] = set()
+# A process id and when it started: no later process is the same.
+Identity = tuple[int, int]
 
 
 def memory_tag() -> int | None:
@@ -57,15 +57,26 @@ class Turn:
 
 
 class JobProcess:
-    """Constructing it starts the process; raises OSError. `end` it, whatever has become of it."""
+    """Constructing it starts the process; raises OSError. `end` it, whatever has become of it.
+
+    A child of the server that it did not start is an orphan of a job whose process died: where it bears
+    *tag*, or, where *strangers* are given, in any case but theirs.
+    """
 
     def __init__(
-        self, command: Sequence[str], environment: Mapping[str, str], *, mark: str, tag: int | None
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        mark: str,
+        tag: int | None,
+        strangers: frozenset[Identity] | None = None,
     ) -> None:
         self.booted: asyncio.Future[JobError | None] = asyncio.get_running_loop().create_future()
         self.gone = asyncio.Event()
         self._mark = mark
         self._tag = tag
+        self._strangers = strangers
         self._turn: Turn | None = None
         self._turns = 0
         self._spoilt = False
@@ -150,16 +161,17 @@ class JobProcess:
         failed.callback(os.close, self._begun)
         out, out_end = _pipe(opened, failed)
         err, err_end = _pipe(opened, failed)
-        self._popen = subprocess.Popen(
-            command,
-            env={proctree.MARK: self._mark, CHANNEL: f"{theirs.fileno()},{self._begun}", **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=out_end,
-            stderr=err_end,
-            pass_fds=(theirs.fileno(), self._begun),
-            start_new_session=True,
+        self._popen = OURS.start(
+            lambda: subprocess.Popen(
+                command,
+                env={proctree.MARK: self._mark, CHANNEL: f"{theirs.fileno()},{self._begun}", **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=out_end,
+                stderr=err_end,
+                pass_fds=(theirs.fileno(), self._begun),
+                start_new_session=True,
+            )
         )
-        _OURS.add(self._popen.pid)
         failed.callback(self._abandon)
         self._identity = proctree.look(self._popen.pid)
         self._pidfd = os.pidfd_open(self._popen.pid)
@@ -182,7 +194,7 @@ class JobProcess:
         """End it at once: it was started, but cannot be watched."""
         self._popen.kill()
         self._popen.wait()
-        _OURS.discard(self._popen.pid)
+        OURS.forget(self._popen.pid)
 
     # ---- what it says
 
@@ -240,7 +252,7 @@ class JobProcess:
         self._channel.drain()
         self._drain_output()
         self._popen.wait()
-        _OURS.discard(self._popen.pid)
+        OURS.forget(self._popen.pid)
         self._settle_boot(self._boot_failure())
         if self._turn is not None:
             self._turn.began = self._count_begun() == self._turns
@@ -287,12 +299,12 @@ class JobProcess:
                 return
 
     def _end_tree(self) -> None:
-        ended = proctree.end(self._find, spare=_OURS - {self.pid})
-        proctree.reap(ended - _OURS)
+        ended = proctree.end(self._find, spare=OURS.pids - {self.pid})
+        proctree.reap(ended - OURS.pids)
         proctree.reap(self._orphans(proctree.processes()))
 
     def _terminate(self) -> None:
-        for process in proctree.living(self._find, proctree.processes(), spare=_OURS - {self.pid}):
+        for process in proctree.living(self._find, proctree.processes(), spare=OURS.pids - {self.pid}):
             proctree.send(process, signal.SIGTERM)
 
     def _find(self, table: proctree.Table) -> set[int]:
@@ -304,13 +316,11 @@ class JobProcess:
         return proctree.below(roots, table)
 
     def _orphans(self, table: proctree.Table) -> set[int]:
-        if self._tag is None:
-            return set()
-        us = os.getpid()
-        adopted = {
-            pid: process for pid, process in table.items() if process.parent == us and pid not in _OURS
-        }
-        return proctree.tagged(self._tag, adopted)
+        us, ours = os.getpid(), OURS.pids
+        adopted = {pid: seen for pid, seen in table.items() if seen.parent == us and pid not in ours}
+        if self._strangers is not None:
+            return {pid for pid, seen in adopted.items() if (pid, seen.started) not in self._strangers}
+        return set() if self._tag is None else proctree.tagged(self._tag, adopted)
 
 
 def describe_exit(code: int) -> str:

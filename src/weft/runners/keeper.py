@@ -14,8 +14,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from weft.runners import proctree
+from weft.runners.children import OURS
 
 _PAUSE_SECONDS = 1.0
+_LEAVE_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -45,14 +47,16 @@ class Keeper:
         if self._closing:
             return
         try:
-            self._process = subprocess.Popen(
-                proctree.keeper_command(self._prefix),
-                env=self._environment,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-                bufsize=0,
+            self._process = OURS.start(
+                lambda: subprocess.Popen(
+                    proctree.keeper_command(self._prefix),
+                    env=self._environment,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                    bufsize=0,
+                )
             )
             self._pidfd = os.pidfd_open(self._process.pid)
             self._loop.add_reader(self._pidfd, self._replace)
@@ -79,4 +83,9 @@ class Keeper:
             with suppress(BrokenPipeError):  # somebody killed it
                 process.stdin.write(proctree.QUIT)
             process.stdin.close()
-        process.wait()
+        try:
+            process.wait(_LEAVE_SECONDS)
+        except subprocess.TimeoutExpired:  # somebody stopped it
+            process.kill()
+            process.wait()
+        OURS.forget(process.pid)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections import deque
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
@@ -14,7 +15,7 @@ from weft.engine.jobs import Completed, Failed, JobError, Outcome, Stopped
 from weft.engine.ports import Run
 from weft.runners import proctree
 from weft.runners.frames import Ended
-from weft.runners.job_process import JobProcess, Turn, memory_tag
+from weft.runners.job_process import Identity, JobProcess, Turn, memory_tag
 from weft.runners.keeper import Keeper
 from weft.runners.reporting import Reporter
 from weft.settings import RunnerSettings
@@ -43,6 +44,9 @@ class ProcessRunner:
     """A pool of processes started by *command*; *marker* names the store whose jobs they do.
 
     `start` it before `run`, and `close` it at the end. Not more than one runner may use a marker at a time.
+    Where it *owns_all_children*, whatever becomes a child of this process after `start` is taken for what a
+    job left behind, and ended: nothing else here may then start processes. A job can hide what it starts
+    from any other look.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class ProcessRunner:
         command: Sequence[str],
         environment: Mapping[str, str],
         marker: str,
+        owns_all_children: bool = False,
     ) -> None:
         self._settings = settings
         self._command = tuple(command)
@@ -64,12 +69,16 @@ class ProcessRunner:
         self._boot_error: JobError | None = None
         self._keeper: Keeper | None = None
         self._tag = memory_tag()
+        self._owns_all_children = owns_all_children
+        self._strangers: frozenset[Identity] | None = None
         self._tenders: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """End what a server before us left running; return when it is gone, while the pool begins to fill."""
         proctree.become_subreaper()
         await asyncio.to_thread(_sweep, self._store_mark)
+        if self._owns_all_children:
+            self._strangers = await asyncio.to_thread(_children)
         self._keeper = Keeper(self._mark, self._environment)
         self._hopeful = self._settings.processes
         self._tenders = [
@@ -234,7 +243,11 @@ class ProcessRunner:
         """See one process from its start to its end; return whether it was good for any job."""
         try:
             process = JobProcess(
-                self._command, self._environment, mark=f"{self._mark}{uuid4().hex}", tag=self._tag
+                self._command,
+                self._environment,
+                mark=f"{self._mark}{uuid4().hex}",
+                tag=self._tag,
+                strangers=self._strangers,
             )
         except OSError as error:
             self._boot_failed(
@@ -289,6 +302,12 @@ def _outcome(ended: Ended | None, process: JobProcess, *, cancelled: bool) -> Ou
 
 def _sweep(prefix: str) -> None:
     proctree.end(lambda table: proctree.below(proctree.marked(prefix, table), table))
+
+
+def _children() -> frozenset[Identity]:
+    us = os.getpid()
+    table = proctree.processes()
+    return frozenset((seen.pid, seen.started) for seen in table.values() if seen.parent == us)
 
 
 async def _surely(work: Coroutine[Any, Any, _T]) -> _T:
