@@ -297,6 +297,7 @@ class Server:
             command=[sys.executable, "-m", "weft.kit.process", *self._settings.workloads],
             environment=os.environ,
             marker=self._store.store_id,
+            owns_all_children=True,
         )
 
     def _remote_runner(self) -> RemoteWorkloadRunner:
