@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -49,13 +50,13 @@ def test_every_command_explains_itself(weft: Weft, command: str) -> None:
 def test_without_a_server_a_command_says_how_to_start_one(
     weft: Weft, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("WEFT_DATA", str(tmp_path / "none"))
+    monkeypatch.setenv("WEFT_DATA", str(tmp_path / "none at all"))
 
     done = weft("workspace", "list")
 
     assert done.code == 1
-    assert f"start one with: weft up --data {tmp_path / 'none'}" in done.err
-    assert not (tmp_path / "none").exists()
+    assert f"start one with: weft up --data '{tmp_path}/none at all'" in done.err
+    assert not (tmp_path / "none at all").exists()
 
 
 def test_the_option_for_the_data_directory_beats_the_environment(
@@ -105,6 +106,49 @@ def test_a_foreign_server_is_not_sent_a_token_of_ours(weft: Weft, monkeypatch: p
 
     assert done.code == 2
     assert "set WEFT_TOKEN" in done.err
+
+
+@pytest.mark.parametrize("made", [[], ["tenant"]])
+def test_a_command_that_has_no_key_says_so_and_makes_none(
+    weft: Weft, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: list[str]
+) -> None:
+    monkeypatch.setenv("WEFT_URL", "http://127.0.0.1:7431")
+    for name in made:
+        (tmp_path / name).write_text("0b2ff4c1-39b8-4a0c-9d7e-2f6a8f0a6d11\n")
+
+    done = weft("workspace", "list", "--data", str(tmp_path))
+
+    assert done.code == 1
+    assert done.err == f"weft: {_unknown_key('http://127.0.0.1:7431', tmp_path)}\n"
+    assert [path.name for path in tmp_path.iterdir()] == made
+
+
+def test_a_key_that_the_server_does_not_know_is_told_as_that(
+    weft: Weft, served: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = json.loads((served / "server.json").read_bytes())["url"]
+    monkeypatch.setenv("WEFT_URL", url)
+    assert weft("token", "--data", str(tmp_path)).code == 0
+
+    done = weft("workspace", "list", "--data", str(tmp_path))
+
+    assert done.code == 1
+    assert done.err == f"weft: {_unknown_key(url, tmp_path)}\n"
+
+
+def test_a_token_that_was_given_and_is_refused_is_told_in_the_words_of_the_server(
+    weft: Weft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEFT_TOKEN", "nonsense")
+
+    done = weft("workspace", "list")
+
+    assert done.code == 1
+    assert done.err.startswith("weft: InvalidToken")
+
+
+def _unknown_key(url: str, data: Path) -> str:
+    return f"{url} does not know the key of {data}; set WEFT_TOKEN, or --data to that server's directory"
 
 
 def test_an_address_that_is_none_is_a_usage_error(weft: Weft, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -30,8 +31,11 @@ class Running(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Address:
+    """*signed_with*: the data directory whose key signed the token; None: the token was given."""
+
     url: str
     token: str
+    signed_with: Path | None = None
 
 
 def running_server(data: Path) -> Running | None:
@@ -52,15 +56,44 @@ def find_server(data: Path | None) -> Address:
     if pointed.url is None:
         local = running_server(directory)
         if local is None:
-            raise CommandFailed(f"no server runs on {directory}; start one with: weft up --data {directory}")
-        return Address(local.url, pointed.token or own_token(directory))
+            raise CommandFailed(
+                f"no server runs on {directory}; start one with: weft up{data_option(directory)}"
+            )
+        return _address(local.url, pointed.token, directory)
     if pointed.token is None and not is_loopback(urlsplit(pointed.url).hostname or ""):
         raise Misused(f"WEFT_URL is {pointed.url}; set WEFT_TOKEN to a token for it")
-    return Address(pointed.url, pointed.token or own_token(directory))
+    return _address(pointed.url, pointed.token, directory)
+
+
+def _address(url: str, token: str | None, data: Path) -> Address:
+    """A key made only now is one that no server knows: none is made."""
+    if token is not None:
+        return Address(url, token)
+    if not _has_key(data):
+        raise unknown_key(url, data)
+    return Address(url, own_token(data), signed_with=data)
+
+
+def _has_key(data: Path) -> bool:
+    try:
+        return all((data / name).exists() for name in ("tenant", "keys/signing.pem"))
+    except OSError as refused:
+        raise CommandFailed(f"cannot use the data directory: {refused}") from None
+
+
+def unknown_key(url: str, data: Path) -> CommandFailed:
+    return CommandFailed(
+        f"{url} does not know the key of {data}; set WEFT_TOKEN, or --data to that server's directory"
+    )
+
+
+def data_option(data: Path | None) -> str:
+    """Return the option that repeats *data* in a command that a person may paste into a shell."""
+    return "" if data is None else f" --data {shlex.quote(str(data))}"
 
 
 def own_token(data: Path) -> str:
-    """Return a token for Core, signed with the key of the data directory."""
+    """Return a token for Core signed with the key of the directory; the key is made now if there is none."""
     from weft.cli.signing import open_issuer  # noqa: PLC0415 - cryptography, which a given token does not need
 
     return open_issuer(data).issuer.core_token(USER)
