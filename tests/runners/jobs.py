@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import collections
 import ctypes
+import io
 import itertools
 import logging
 import os
@@ -84,11 +86,20 @@ def niceness(ctx: JobContext, payload: Payload) -> int:
 
 @workload.job(TYPE, "changesEverything")
 def changes_everything(ctx: JobContext, payload: Payload) -> Any:
-    found = [os.getcwd(), os.environ.get("CHANGED"), str(signal.getsignal(signal.SIGTERM))]
+    mask = os.umask(0o777)
+    timers = [signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF]
+    found: list[Any] = [os.getcwd(), os.environ.get("CHANGED"), str(signal.getsignal(signal.SIGTERM)), mask]
+    found += [signal.getitimer(timer)[0] for timer in timers]
+    found += [id(stream) for stream in (sys.stdin, sys.stdout, sys.stderr)]
+    found += [logging.root.manager.disable, len(logging.root.handlers)]
     os.chdir("/")
     os.environ["CHANGED"] = "yes"
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.setitimer(signal.ITIMER_REAL, 60)
+    for timer in timers:
+        signal.setitimer(timer, 60)
+    sys.stdin = sys.stdout = sys.stderr = io.StringIO()
+    logging.disable(logging.CRITICAL)
+    logging.root.handlers.clear()
     return [os.getpid(), *found]
 
 
@@ -477,6 +488,18 @@ def leaves_daemon(ctx: JobContext, payload: Payload) -> int:
 @workload.job(TYPE, "leavesThread")
 def leaves_thread(ctx: JobContext, payload: Payload) -> int:
     threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+    return os.getpid()
+
+
+@workload.job(TYPE, "leavesRawThread")
+def leaves_raw_thread(ctx: JobContext, payload: Payload) -> int:
+    _thread.start_new_thread(time.sleep, (60,))
+    return os.getpid()
+
+
+@workload.job(TYPE, "closesOutput")
+def closes_output(ctx: JobContext, payload: Payload) -> int:
+    sys.stdout.close()
     return os.getpid()
 
 

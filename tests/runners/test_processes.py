@@ -149,9 +149,10 @@ async def test_a_job_that_leaves_a_daemon_takes_its_process_with_it(tmp_path: Pa
         assert file.stat().st_size == size > 0
 
 
-async def test_a_job_that_leaves_a_thread_takes_its_process_with_it() -> None:
+@pytest.mark.parametrize("job_type", ["leavesThread", "leavesRawThread", "closesOutput"])
+async def test_a_job_that_leaves_what_cannot_be_undone_takes_its_process_with_it(job_type: str) -> None:
     async with running() as runner:
-        pid = await result_of(runner, "leavesThread")
+        pid = await result_of(runner, job_type)
 
         assert not alive(pid)
 

@@ -5,6 +5,7 @@ The server starts it (`runners/processes.py`) and speaks with it over a socket t
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import contextvars
 import faulthandler
@@ -16,8 +17,10 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -46,6 +49,7 @@ NICENESS = 19  # jobs get what the server and its callers leave
 NOT_LOADED_EXIT = 78
 BROKEN_RULE_EXIT = 70
 LOST_CHANNEL_EXIT = 74
+_FIRST_RUN_SECONDS = 0.05
 _ALL_CHILDREN = 0x40000000  # __WALL: also children that do not tell of their end by SIGCHLD
 
 
@@ -150,21 +154,51 @@ class Surroundings:
     def __init__(self) -> None:
         self._directory = os.getcwd()  # noqa: PTH109 - it is only given back, as it came
         self._environment = dict(os.environ)
+        self._streams = sys.stdin, sys.stdout, sys.stderr
+        self._mask = os.umask(0o077)
+        os.umask(self._mask)
         self._threads = set(threading.enumerate())
+        self._count = _thread._count()
+        self._tasks = _count_tasks()
 
     def restore(self) -> None:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
+            signal.setitimer(timer, 0)
         with suppress(OSError):  # it is gone, for everybody
             os.chdir(self._directory)
+        os.umask(self._mask)
         if os.environ != self._environment:
             os.environ.clear()
             os.environ.update(self._environment)
+        sys.stdin, sys.stdout, sys.stderr = self._streams
+        logging.disable(logging.NOTSET)
         LOG.disabled = False
 
     @property
     def are_dirty(self) -> bool:
-        """Whether the job left a thread or a process behind. Orphans below us are our children."""
-        return bool(set(threading.enumerate()) - self._threads) or _has_children()
+        """Whether the job left behind what cannot be undone: a thread, a process, a closed stream.
+
+        Orphans below us are our children. Threads are those of Python, also where it was started without
+        `threading`; the pools that libraries keep in C are no reason to give up a warm process.
+        """
+        return (
+            any(getattr(stream, "closed", False) for stream in self._streams)
+            or bool(set(threading.enumerate()) - self._threads)
+            or self._has_nameless_thread()
+            or _has_children()
+        )
+
+    def _has_nameless_thread(self) -> bool:
+        """Whether there are more threads of Python: those of C code alone are not counted.
+
+        Python counts a thread when it first runs, so one that the kernel knows is given a moment to.
+        """
+        tasks, known = _count_tasks(), self._tasks
+        self._tasks = tasks
+        until = time.monotonic() + _FIRST_RUN_SECONDS
+        while tasks > known and _thread._count() <= self._count and time.monotonic() < until:
+            time.sleep(0.001)
+        return _thread._count() > self._count
 
 
 class Worker:
@@ -190,7 +224,6 @@ class Worker:
 
     def _do(self, task: Task) -> Ended:
         self._link.note_begun()
-        self._surroundings.restore()
         self._teller.begin(task.begin.turn)
         try:
             ended = Ended(task.begin.turn, result=self._result(task))
@@ -198,9 +231,10 @@ class Worker:
             ended = Ended(task.begin.turn, error=bad.error)
         except BaseException as error:
             ended = _ended_by(error, task)
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(Exception):  # a job may have closed or replaced it
-                stream.flush()
+        _flush()
+        self._surroundings.restore()
+        _flush()
+        _log_to(self._teller)
         return msgspec.structs.replace(ended, dirty=True) if self._surroundings.are_dirty else ended
 
     def _result(self, task: Task) -> bytes | None:
@@ -278,6 +312,16 @@ def _log_to(teller: Teller) -> None:
     LOG.setLevel(logging.DEBUG)
     LOG.addHandler(teller)
     LOG.propagate = False
+
+
+def _count_tasks() -> int:
+    return sum(1 for _ in Path("/proc/self/task").iterdir())
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):  # a job may have closed or replaced it
+            stream.flush()
 
 
 def _has_children() -> bool:
