@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -99,6 +100,23 @@ def test_a_failed_job_exits_with_3_and_says_why(weft: Weft, place: Place) -> Non
 
     assert done.code == 3
     assert "OutOfYarn: there is no more yarn" in done.out
+
+
+@pytest.mark.parametrize("command", ["run", "wait", "show"])
+def test_a_job_that_raised_shows_where_and_why_below_its_error(
+    weft: Weft, place: Place, command: str
+) -> None:
+    done = weft("job", "run", *place, "divide", "--wait")
+    if command != "run":
+        job = done.out.split()[1]
+        done = weft("job", command, *place, job)
+
+    lines = done.out.splitlines()
+    error = next(number for number, line in enumerate(lines) if line.startswith("error "))
+    frame, cause = lines[error + 1 :]
+    assert lines[error].endswith("ValueError: no such share")
+    assert re.fullmatch(r"    /.*/workload\.py:\d+ in divide: raise ValueError.*", frame)
+    assert cause == "    Cause: ZeroDivisionError: division by zero"
 
 
 def test_a_cancelled_job_exits_with_4(weft: Weft, place: Place) -> None:

@@ -24,6 +24,14 @@ def fail(ctx: JobContext, payload: dict[str, Any]) -> None:
     raise JobFailed("OutOfYarn", "there is no more yarn")
 
 
+@workload.job(ITEM_TYPE, "divide")
+def divide(ctx: JobContext, payload: dict[str, Any]) -> float:
+    try:
+        return 1 / int(payload.get("by", 0))
+    except ZeroDivisionError as zero:
+        raise ValueError("no such share") from zero
+
+
 @workload.job(ITEM_TYPE, "hang")
 def hang(ctx: JobContext, payload: dict[str, Any]) -> None:
     ctx.log.info("hanging")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -259,6 +259,8 @@ def _print_details(details: JobDetails, *, as_json: bool) -> None:
             ("error", _why(details)),
         ]
     )
+    for line in _error_details(details):
+        print(f"    {printable(line)}")
     if details.result is not None:
         print(f"result\n{pretty(details.result)}")
 
@@ -269,6 +271,13 @@ def _why(details: JobDetails) -> str | None:
     if details.failure_reason is not None:
         return f"{details.failure_reason.error_code}: {details.failure_reason.message}"
     return None
+
+
+def _error_details(details: JobDetails) -> Iterator[str]:
+    """Yield a line for each detail of the error: the frames of a traceback as they are, innermost last."""
+    fault = details.error or details.failure_reason
+    for detail in (fault.more_details or ()) if fault is not None else ():
+        yield detail.message if detail.error_code == "Frame" else f"{detail.error_code}: {detail.message}"
 
 
 def _print_line(line: LogLine, *, as_json: bool) -> None:
