@@ -187,10 +187,14 @@ def test_a_reader_that_leaves_early_is_no_traceback(served: Path) -> None:
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize("given", [False, True])
 def test_ctrl_c_while_waiting_exits_with_130_and_leaves_the_job(
-    served: Path, weft: Weft, place: tuple[str, str]
+    served: Path, weft: Weft, place: tuple[str, str], tmp_path: Path, given: bool
 ) -> None:
-    process = _start("job", "run", *place, "hang", "--wait", data=served)
+    link = tmp_path / "the data"
+    link.symlink_to(served)
+    option = ["--data", str(link)] if given else []
+    process = _start("job", "run", *place, "hang", "--wait", *option, data=served)
     assert process.stderr is not None
     while "InProgress" not in (line := process.stderr.readline()):
         assert line, "it ended"
@@ -201,6 +205,7 @@ def test_ctrl_c_while_waiting_exits_with_130_and_leaves_the_job(
     job = weft("job", "list", *place).out.splitlines()[1].split()[0]
     assert process.returncode == 130
     assert f"job {job} goes on; stop it with: weft job cancel" in err
+    assert err.splitlines()[-1].endswith(f" {job} --data '{link}'" if given else f" {job}")
     assert "Traceback" not in err
     assert weft("job", "cancel", *place, job).code == 0
 

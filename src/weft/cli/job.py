@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -16,6 +17,7 @@ from weft.cli.names import Place, find_item
 from weft.cli.options import AsJson, Data, ItemNamed, JobNamed, Timeout, WorkspaceNamed, group, whole
 from weft.cli.output import pretty, print_json, print_json_line, print_pairs, print_table, printable, tell
 from weft.cli.payload import read_payload
+from weft.cli.server import data_option
 from weft.cli.watching import amount, watching
 from weft.client import Accepted, JobDetails, LogLine, WaitTimedOut, WeftClient
 from weft.contracts.core import ItemJobInstance
@@ -56,7 +58,7 @@ def run(  # noqa: PLR0913 - each is an option of the command
             place = await find_item(client, workspace, item)
             accepted = await client.run(*place, jobtype, execution_data=execution_data)
             if wait:
-                return await _wait(client, place, accepted.id, timeout=timeout, as_json=as_json)
+                return await _wait(client, place, accepted.id, timeout=timeout, as_json=as_json, data=data)
             _print_accepted(accepted, as_json=as_json)
             return Exit.OK
 
@@ -127,7 +129,7 @@ def wait(
     async def call() -> int:
         async with connect(data) as client:
             place = await find_item(client, workspace, item)
-            return await _wait(client, place, job, timeout=timeout, as_json=as_json)
+            return await _wait(client, place, job, timeout=timeout, as_json=as_json, data=data)
 
     return asyncio.run(call())
 
@@ -182,7 +184,9 @@ def logs(
 # ---- waiting
 
 
-async def _wait(client: WeftClient, place: Place, job: str, *, timeout: float | None, as_json: bool) -> Exit:
+async def _wait(
+    client: WeftClient, place: Place, job: str, *, timeout: float | None, as_json: bool, data: Path | None
+) -> Exit:
     """Show progress until the job has ended, print its end, and return the exit code that says it."""
     try:
         with watching(job) as told:
@@ -193,7 +197,8 @@ async def _wait(client: WeftClient, place: Place, job: str, *, timeout: float | 
             print_json(await client.details(*place, job))
         return Exit.TIMED_OUT
     except asyncio.CancelledError:
-        tell(f"weft: job {job} goes on; stop it with: weft job cancel {place.workspace} {place.item} {job}")
+        stop = f"weft job cancel {place.workspace} {place.item} {job}{data_option(data)}"
+        tell(f"weft: job {job} goes on; stop it with: {stop}")
         raise
     _print_details(details, as_json=as_json)
     return ENDS[details.status]
