@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,15 @@ def test_a_second_server_on_the_same_data_is_refused(weft: Weft, served: Path) -
 
     assert (done.code, done.out) == (1, "")
     assert "in use by another server" in done.err.splitlines()[-1]
+
+
+def test_a_port_that_is_taken_is_told_with_what_to_do(weft: Weft, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = weft("up", "--data", str(tmp_path / "data"), "--port", str(port))
+
+    assert (done.code, done.out) == (1, "")
+    assert done.err == f"weft: port {port} is in use by another program; choose one with --port\n"
 
 
 def test_other_platforms_are_refused() -> None:

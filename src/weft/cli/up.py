@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -83,6 +84,10 @@ def _serve(settings: Settings) -> int:
     except (DataRefused, ItemTypeTaken, WorkloadNotLoaded) as refused:
         raise Misused(str(refused)) from None
     except (StoreError, StoreUnavailable, OSError) as failed:
+        if isinstance(failed, OSError) and failed.errno == errno.EADDRINUSE:
+            raise CommandFailed(
+                f"port {settings.port} is in use by another program; choose one with --port"
+            ) from None
         raise CommandFailed(f"cannot serve: {failed}") from None
 
 
