@@ -11,6 +11,8 @@ import pytest
 
 from tests.cli.conftest import Weft
 from tests.cli.workload import ITEM_TYPE, OTHER_TYPE
+from weft.cli.demo import ITEM_TYPE as DEMO_TYPE
+from weft.cli.demo import JOB_TYPE
 
 Place = tuple[str, str]
 NO_JOB = "63f77191-432d-4ee6-9c5f-31a1a6987072"
@@ -205,7 +207,43 @@ def test_an_unknown_job_type_is_an_error(weft: Weft, place: Place) -> None:
     done = weft("job", "run", *place, "nonsense")
 
     assert done.code == 1
-    assert "InvalidJobType" in done.err
+    assert done.err.startswith(
+        f"weft: the server hosts no workload with job type nonsense for items of type {ITEM_TYPE} "
+        "(weft up --workload ...): InvalidJobType: "
+    )
+
+
+def test_an_item_type_that_no_workload_has_is_an_error(weft: Weft, place: Place) -> None:
+    done = weft("item", "create", place[0], "another", "--type", "No.Such.Type")
+
+    assert done.code == 1
+    assert done.err.startswith(
+        "weft: the server hosts no workload for items of type No.Such.Type "
+        "(weft up --workload ...): InvalidItemType: "
+    )
+
+
+def test_a_refusal_for_another_reason_is_told_in_the_words_of_the_server(weft: Weft, place: Place) -> None:
+    workspace = next(
+        known["id"]
+        for known in json.loads(weft("workspace", "list", "--json").out)
+        if known["displayName"] == place[0]
+    )
+
+    done = weft("job", "run", workspace, NO_JOB, "answer")
+
+    assert done.code == 1
+    assert done.err.startswith("weft: ItemNotFound")
+
+
+def test_the_demo_on_a_server_without_its_workload_says_what_to_host(weft: Weft) -> None:
+    done = weft("demo")
+
+    assert done.code == 1
+    assert done.err.startswith(
+        f"weft: the server hosts no workload with job type {JOB_TYPE} for items of type {DEMO_TYPE} "
+        "(weft up --workload ...): InvalidItemType: "
+    )
 
 
 def test_a_payload_comes_from_a_file_too(weft: Weft, place: Place, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any, TypeVar
 
 from weft.cli.errors import CommandFailed, Exit
+from weft.cli.hosting import hosted, run_job
 from weft.cli.names import Named, Place
 from weft.cli.options import Data
 from weft.cli.output import print_table, printable
@@ -63,7 +64,8 @@ async def _place(client: WeftClient) -> Place:
     """Return the workspace and the item of the demo, which earlier demos may have made."""
     workspace = await _named(client.workspaces(), WORKSPACE) or await client.create_workspace(WORKSPACE)
     item = await _named(client.items(workspace.id, type=ITEM_TYPE), ITEM)
-    item = item or await client.create_item(workspace.id, ITEM, ITEM_TYPE)
+    with hosted(ITEM_TYPE, JOB_TYPE):
+        item = item or await client.create_item(workspace.id, ITEM, ITEM_TYPE)
     _say("workspace", f"{WORKSPACE}, {workspace.id}")
     _say("item", f"{ITEM}, {item.id}")
     return Place(workspace.id, item.id)
@@ -78,7 +80,7 @@ async def _named(known: AsyncIterator[N], name: str) -> N | None:
 
 async def _forecast(client: WeftClient, place: Place) -> None:
     began = time.monotonic()
-    job = (await client.run(*place, JOB_TYPE, execution_data={"priority": "low"})).id
+    job = (await run_job(client, place, JOB_TYPE, {"priority": "low"})).id
     _say("job", f"{JOB_TYPE} {job}")
     with watching(JOB_TYPE) as told:
         details = await client.wait(*place, job, timeout_seconds=FORECAST_SECONDS, told=told)
@@ -103,7 +105,7 @@ def _print_forecast(result: dict[str, Any]) -> None:
 
 
 async def _cancel(client: WeftClient, place: Place) -> None:
-    job = (await client.run(*place, JOB_TYPE, execution_data={"folds": LONG_FOLDS})).id
+    job = (await run_job(client, place, JOB_TYPE, {"folds": LONG_FOLDS})).id
     _say("job", f"{JOB_TYPE} {job}, long: {LONG_FOLDS} folds")
     process = await _under_way(client, place, job)
     _say("process", f"{process.pid} works on it")

@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from weft.cli.connect import connect
+from weft.cli.hosting import hosted
 from weft.cli.names import find_workspace
 from weft.cli.options import AsJson, Data, WorkspaceNamed, group
 from weft.cli.output import print_json, print_table
@@ -34,7 +35,8 @@ def create(
     async def call() -> Item:
         async with connect(data) as client:
             home = await find_workspace(client, workspace)
-            return await client.create_item(home, name, type, description=description)
+            with hosted(type):
+                return await client.create_item(home, name, type, description=description)
 
     created = asyncio.run(call())
     if as_json:

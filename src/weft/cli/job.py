@@ -13,6 +13,7 @@ from msgspec import UNSET
 
 from weft.cli.connect import connect
 from weft.cli.errors import ENDS, Exit, Misused
+from weft.cli.hosting import run_job
 from weft.cli.names import Place, find_item
 from weft.cli.options import AsJson, Data, ItemNamed, JobNamed, Timeout, WorkspaceNamed, group, whole
 from weft.cli.output import pretty, print_json, print_json_line, print_pairs, print_table, printable, tell
@@ -56,7 +57,7 @@ def run(  # noqa: PLR0913 - each is an option of the command
     async def call() -> int:
         async with connect(data) as client:
             place = await find_item(client, workspace, item)
-            accepted = await client.run(*place, jobtype, execution_data=execution_data)
+            accepted = await run_job(client, place, jobtype, execution_data)
             if wait:
                 return await _wait(client, place, accepted.id, timeout=timeout, as_json=as_json, data=data)
             _print_accepted(accepted, as_json=as_json)
