@@ -64,22 +64,26 @@ def shown(value: object) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 3] + "..."
 
 
-async def read_json(request: Request, *, limit_bytes: int, seconds: float) -> bytes:
+async def read_json(request: Request, *, limit_bytes: int, seconds: float, heard_out_bytes: int = 0) -> bytes:
     """Return the body, which is strict JSON text, or `b""` where there is none.
 
-    Nothing is read on once the body is known to be longer than *limit_bytes* or later than *seconds*.
+    Nothing is read on once the body is known to be later than *seconds* or longer than *limit_bytes*; one of
+    up to *heard_out_bytes* is read all the same before it is refused: the server cuts off longer ones only.
     Raises Refused, and ClientDisconnect where the client went away.
     """
     media_type, length = _described(request.scope["headers"])
-    if length is not None and length > limit_bytes:
-        raise too_large(limit_bytes)
+    most_bytes = max(limit_bytes, heard_out_bytes)
+    if length is not None and length > most_bytes:
+        raise _too_large(limit_bytes)
     try:
         async with asyncio.timeout(seconds):
-            raw = await _receive(request, limit_bytes)
+            raw = await _receive(request, most_bytes)
     except TimeoutError:
         raise Refused(
             Refusal.BODY_TOO_SLOW, "body", f"the body did not arrive within {seconds:g} seconds"
         ) from None
+    if len(raw) > limit_bytes:
+        raise _too_large(limit_bytes)
     if raw:
         _check_media_type(media_type)
         check_json(raw)
@@ -174,7 +178,7 @@ async def _receive(request: Request, limit_bytes: int) -> bytes:
         chunk: bytes = message.get("body", b"")
         received += len(chunk)
         if received > limit_bytes:
-            raise too_large(limit_bytes)
+            raise _too_large(limit_bytes)
         chunks.append(chunk)
         if not message.get("more_body", False):
             return chunks[0] if len(chunks) == 1 else b"".join(chunks)
@@ -308,5 +312,5 @@ def _too_deep() -> Refused:
     return _bad_body("body", f"the body is nested deeper than {DEEPEST} levels")
 
 
-def too_large(limit_bytes: int) -> Refused:
+def _too_large(limit_bytes: int) -> Refused:
     return Refused(Refusal.BODY_TOO_LARGE, "body", f"the body is longer than {limit_bytes} bytes")

@@ -15,7 +15,7 @@ from weft.faces.core import answers, paging
 from weft.faces.core.access import Scopes
 from weft.faces.core.errors import EXPECTED, EndpointNotFound, MethodNotAllowed, answer
 from weft.faces.core.face import CoreFace
-from weft.faces.http import Refusal, Refused, canonical_uuid, read_json, shown, too_large
+from weft.faces.http import Refusal, Refused, canonical_uuid, read_json, shown
 
 PREFIX = "/v1"
 
@@ -44,10 +44,12 @@ class Call:
     async def body(self) -> bytes:
         """Return the body as checked JSON text, or `b""`. Raises Refused."""
         limits = self.core.limits
-        raw = await read_json(self.request, limit_bytes=limits.hosted_body_bytes, seconds=limits.body_seconds)
-        if len(raw) > limits.body_bytes:  # it has been read, as the server does with anything the host takes
-            raise too_large(limits.body_bytes)
-        return raw
+        return await read_json(
+            self.request,
+            limit_bytes=limits.body_bytes,
+            heard_out_bytes=limits.hosted_body_bytes,
+            seconds=limits.body_seconds,
+        )
 
     def url(self, path: str) -> str:
         """Return the URL of *path* at the address that the caller used."""
