@@ -10,10 +10,12 @@ import pytest
 
 from tests.engine.direct_store import DirectStore
 from tests.engine.virtual_time import VirtualClock, virtually
+from weft.contracts.workload import Status
 from weft.engine.engine import Engine
 from weft.engine.events import Events
 from weft.engine.jobs import Job, JobKey, NewJob
-from weft.hosted import HostedHints, hosted_key
+from weft.hosted import HostedHints, HostedLeftovers, hosted_key
+from weft.runners.workload_answers import Refused, Reported
 
 LABELS = {"tenant": "t", "workspace": "w", "item_type": "T", "item": "i"}
 CALLED = NewJob(key=JobKey("core/w/i", "job"), queue="core", kind="k", labels=LABELS)
@@ -70,5 +72,39 @@ def test_a_store_that_cannot_be_read_costs_the_caller_a_hint_and_nothing_more(st
 
         assert unwoken == pytest.approx(10)
         assert await waiting == pytest.approx(3), "what is told from now on still wakes it"
+
+    virtually(main())
+
+
+def test_a_job_whose_workload_is_hosted_no_more_is_answered_for_by_the_store(store: DirectStore) -> None:
+    async def main() -> None:
+        engine = Engine(store, VirtualClock(), Events())
+        leftovers = HostedLeftovers(engine)
+        job, _ = await called_and_hosted(engine)
+
+        assert await leftovers.answer("read", job) == Reported(Status.NOT_STARTED)
+        cancelled = await leftovers.answer("cancel", job)
+        again = await leftovers.answer("cancel", job)
+
+        assert isinstance(cancelled, Reported)
+        assert cancelled.status is Status.CANCELLED
+        assert again == cancelled == await leftovers.answer("read", job)
+
+    virtually(main())
+
+
+@pytest.mark.parametrize(("call", "status"), [("read", Status.FAILED), ("cancel", Status.CANCELLED)])
+def test_a_job_that_never_came_to_its_workload_ends_where_that_is_hosted_no_more(
+    store: DirectStore, call: str, status: Status
+) -> None:
+    async def main() -> None:
+        engine = Engine(store, VirtualClock(), Events())
+        job = await engine.submit(CALLED)
+
+        answer = await HostedLeftovers(engine).answer(call, job)
+
+        assert isinstance(answer, Reported)
+        assert answer.status is status
+        assert isinstance(await HostedLeftovers(engine).answer("create", job), Refused)
 
     virtually(main())

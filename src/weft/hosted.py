@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from weft.auth.issuer import Issuer
 from weft.auth.subject_and_app import resource_id
 from weft.catalog import scopes
+from weft.contracts.workload import Status
 from weft.engine.engine import Engine
 from weft.engine.errors import JobEnded, JobNotFound, StoreUnavailable
 from weft.engine.jobs import Job, JobKey
 from weft.faces.workload.mapping import STATUS
 from weft.kit.workload import Workload
-from weft.runners.workload_answers import Answer, Missing, Reported, Silence
-from weft.runners.workload_endpoint import Endpoint, Nobody
+from weft.runners.workload_answers import Answer, Reported, Silence
+from weft.runners.workload_endpoint import Endpoint, Nobody, unowned
 
 MISSED_MOVE_SECONDS = 0.01
 
@@ -134,8 +135,10 @@ class HostedLeftovers(Nobody):
         key = hosted_key(job)
         try:
             known = await (self._engine.get(key) if call == "read" else self._engine.cancel(key))
-        except JobNotFound:
-            return Missing()
+        except JobNotFound:  # no call is under way: it never arrived here, and never will
+            if call == "cancel":
+                return Reported(Status.CANCELLED)
+            return Reported(Status.FAILED, error=unowned(job))
         except JobEnded as ended:
             known = ended.job
         except StoreUnavailable as unavailable:

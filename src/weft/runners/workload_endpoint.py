@@ -37,5 +37,9 @@ class Nobody:
     """Knows nothing of jobs whose workload is gone."""
 
     async def answer(self, call: str, job: Job) -> Answer:
-        reason = f"No workload is known for items of type {job.labels['item_type']!r}."
-        return Refused(404, JobError("", reason)) if call == "create" else Silence(reason, arrived=False)
+        error = unowned(job)
+        return Refused(404, error) if call == "create" else Silence(error.message, arrived=False)
+
+
+def unowned(job: Job) -> JobError:
+    return JobError("", f"No workload is known for items of type {job.labels['item_type']!r}.")
