@@ -41,6 +41,17 @@ class ErrorResponseDetails(Wire):
     related_resource: ErrorRelatedResource | UnsetType = UNSET
 
 
+class FailureCode(StrEnum):
+    """The platform's own codes of a failed job instance; the misspelling is published."""
+
+    FAILED = "JobInstanceStatusFailed"
+    DEDUPED = "JobInstanceStatusDeduped"
+    OWNER_USER_MISSING = "JobInstanceStatusOwnerUserMissing"
+    UNKNOWN_ERROR_OCCURED = "JobInstanceStatusUnknownErrorOccured"
+    DEAD_LETTERED = "JobInstanceStatusDeadLettered"
+    NOT_FOUND = "JobInstanceStatusNotFound"
+
+
 class ErrorResponse(Wire, kw_only=True):
     """Key order as recorded."""
 

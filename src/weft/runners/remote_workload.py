@@ -4,7 +4,7 @@ The life of a job, with the rules t4 to t18 of the state table: create calls unt
 reads at an interval and, once a cancel is wanted, cancel calls, until the workload or a rule names an end.
 
 What a face must know of a `JobError` from here: *code* is either one of the platform's own names
-(`PLATFORM_CODES`), to be shown as the failure's code as it is, or the workload's own errorCode ("" where it
+(`FailureCode`), to be shown as the failure's code as it is, or the workload's own errorCode ("" where it
 gave none), to be shown as JobInstanceStatusFailed with this error's code and message as its first detail. An
 empty *message* means that the workload gave no reason. *parameters*, *details*, *source* and *is_permanent*
 are the workload's.
@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from weft.contracts.core import FailureCode
 from weft.contracts.workload import Status
 from weft.engine.crash import crash_point
 from weft.engine.jobs import Completed, Failed, Job, JobError, Outcome, Stopped
@@ -31,10 +32,9 @@ from weft.settings import CallerSettings
 if TYPE_CHECKING:
     from weft.runners.workload_client import WorkloadClient
 
-DEAD_LETTERED = "JobInstanceStatusDeadLettered"
-NOT_FOUND = "JobInstanceStatusNotFound"
-UNKNOWN_ERROR = "JobInstanceStatusUnknownErrorOccured"
-PLATFORM_CODES = frozenset({DEAD_LETTERED, NOT_FOUND, UNKNOWN_ERROR})
+DEAD_LETTERED = FailureCode.DEAD_LETTERED.value
+NOT_FOUND = FailureCode.NOT_FOUND.value
+UNKNOWN_ERROR = FailureCode.UNKNOWN_ERROR_OCCURED.value
 
 CONTRACT_ERROR = "WorkloadContractError"
 UNREACHABLE = "WorkloadUnreachable"

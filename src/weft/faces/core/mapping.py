@@ -21,20 +21,11 @@ STATUS = {
     State.DEDUPED: wire.Status.DEDUPED,
 }
 
-FAILED = "JobInstanceStatusFailed"
+FAILED = wire.FailureCode.FAILED.value
 NO_DETAIL = "Job instance failed without detail error"
 
 # The platform's own codes; any other is the workload's, and is shown under JobInstanceStatusFailed.
-PLATFORM_CODES = frozenset(
-    {
-        FAILED,
-        "JobInstanceStatusDeduped",
-        "JobInstanceStatusOwnerUserMissing",
-        "JobInstanceStatusUnknownErrorOccured",
-        "JobInstanceStatusDeadLettered",
-        "JobInstanceStatusNotFound",
-    }
-)
+PLATFORM_CODES = frozenset(code.value for code in wire.FailureCode)
 
 
 def job_instance(job: Job, request_id: str) -> wire.ItemJobInstance:
