@@ -80,6 +80,34 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BlobSettings:
+    """Which blobs may be read and written: none beside these.
+
+    *roots*: local directories. *hosts*: base URLs of storage accounts, such as
+    `https://acct.blob.core.windows.net` or `http://127.0.0.1:10000/devstoreaccount1`. *connection*: an Azure
+    Storage connection string, whose key is used for its account where a URI carries no signature.
+    """
+
+    roots: tuple[Path, ...] = ()
+    hosts: tuple[str, ...] = ()
+    connection: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TwinsSettings:
+    """*bulk_jobs*: how many imports and deletions at once, as one job in the service.
+
+    *strict*: refuse properties of relationships that their model does not declare. *keeps_jobs*: from their
+    creation on, as the published `purgeDateTime` says.
+    """
+
+    bulk_jobs: int = 1
+    strict: bool = False
+    keeps_jobs: timedelta = timedelta(days=30)
+    blobs: BlobSettings = BlobSettings()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     data: Path
     host: str = "127.0.0.1"
@@ -92,6 +120,12 @@ class Settings:
     caller: CallerSettings = CallerSettings()
     runner: RunnerSettings = field(default_factory=RunnerSettings)
     limits: Limits = Limits()
+    tls: bool = False
+    twins: TwinsSettings = TwinsSettings()
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.tls else "http"
 
     @property
     def pace(self) -> Pace:

@@ -1,0 +1,1 @@
+"""The process that reads an import file: `python -m weft.importing`, see twins/feed.py."""

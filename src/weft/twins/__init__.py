@@ -1,0 +1,1 @@
+"""Twins: models, twins and relationships, and their import, without HTTP, SQL or processes."""

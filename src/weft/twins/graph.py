@@ -1,0 +1,180 @@
+"""The graph: models, twins and relationships, and the fence behind which a bulk job writes them.
+
+A *number* is the graph's own small name of a model or a twin; it never changes and is never used again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from weft.twins.query.selection import Selection
+
+
+class Section(StrEnum):
+    """The sections of an import file, in the only order they may have; the words are those of its log."""
+
+    MODELS = "Models"
+    TWINS = "Twins"
+    RELATIONSHIPS = "Relationships"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """*definition* is the interface as JSON text, as it was given."""
+
+    id: str
+    definition: str
+    uploaded_at: datetime
+    decommissioned: bool = False
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Twin:
+    """*body* is the twin as JSON text, as it was given: `$dtId`, `$metadata.$model`, properties, components.
+
+    *revision* grows with every write of the graph; *etag* is the wire's, `W/"<guid>"`.
+    """
+
+    id: str
+    model: str
+    body: str
+    etag: str
+    updated_at: datetime
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relationship:
+    """*properties* is a JSON object, or empty where it has none."""
+
+    id: str
+    source: str
+    target: str
+    name: str
+    properties: str
+    etag: str
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """Who writes for a bulk job: *job* names it for ever, *epoch* its owner. A newer epoch shuts out older ones."""
+
+    job: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bulk:
+    """What the graph keeps of a bulk job. *checkpoint* is the owner's own, empty at first.
+
+    *report_bytes* is how long the log of the job is in all; what of it has not been confirmed as written to the
+    output blob is kept in the graph.
+    """
+
+    checkpoint: bytes
+    report_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What is written in one transaction, or not at all.
+
+    *rows* is `marshal` of a list of tuples, in file order; a later row replaces an earlier one of the same name:
+
+    - Models: (id, definition)
+    - Twins: (id, number of its model, body)
+    - Relationships: (number of the source, id, number of the target, name, properties)
+
+    *report* are whole lines of the log, each with its line break.
+    """
+
+    checkpoint: bytes
+    section: Section | None = None
+    rows: bytes = b""
+    report: Sequence[bytes] = ()
+
+
+class BulkGraph(Protocol):
+    """What bulk jobs write. A call is on disk before it returns. Each raises engine.errors.StoreUnavailable."""
+
+    async def take_over(self, fence: Fence) -> Bulk:
+        """Shut out all owners with a smaller epoch, and return how far the job is. Raises FenceLost."""
+
+    async def apply(self, fence: Fence, batch: Batch) -> None:
+        """Raises FenceLost."""
+
+    async def delete_some(self, fence: Fence, limit: int, batch: Batch) -> int:
+        """Delete up to *limit* relationships, or twins, or models, and keep checkpoint and report of *batch*.
+
+        Return how many were deleted, 0 where the graph is empty. Raises FenceLost.
+        """
+
+    async def shut(self, fence: Fence) -> None:
+        """Let nobody write for the job any more, whatever the epoch. The report stays until `forget`.
+
+        A job that is not known is shut all the same. Raises FenceLost where a newer owner has it.
+        """
+
+    async def report(self, job: str, *, offset: int, most_bytes: int) -> bytes:
+        """Return what the log of *job* has from *offset* on, cut at a whole line."""
+
+    async def reported(self, fence: Fence, offset: int) -> None:
+        """Forget the lines before *offset*: the output blob has them for certain."""
+
+    async def forget(self, job: str) -> None:
+        """Forget all of a job that is over."""
+
+    async def optimize(self) -> None:
+        """Bring statistics up to date after much was written."""
+
+
+class Graph(BulkGraph, Protocol):
+    """Reads see all that was written before they were called. Lists are ordered by number: that of creation."""
+
+    async def model(self, id: str) -> Model | None: ...
+
+    async def models(self, *, after: int, limit: int) -> Sequence[Model]: ...
+
+    async def twin(self, id: str) -> Twin | None: ...
+
+    async def relationship(self, source: str, id: str) -> Relationship | None: ...
+
+    async def outgoing(
+        self, source: str, *, name: str | None, after: int, limit: int
+    ) -> Sequence[Relationship] | None:
+        """Return relationships from the twin *source*, None where there is no such twin."""
+
+    async def incoming(self, target: str, *, after: int, limit: int) -> Sequence[Relationship] | None: ...
+
+    async def select(
+        self, selection: Selection, *, after: int, limit: int
+    ) -> Sequence[Twin | Relationship]: ...
+
+    async def count(self, selection: Selection) -> int: ...
+
+    async def counts(self) -> Mapping[Section, int]:
+        """Return how many models, twins and relationships there are, without counting them one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownModel:
+    number: int
+    definition: str
+    decommissioned: bool
+
+
+class Known(Protocol):
+    """What the process that checks an import file may ask of the graph; the calls block, and see what is committed."""
+
+    def models(self) -> Mapping[str, KnownModel]: ...
+
+    def twins(self, ids: Sequence[str]) -> Mapping[str, tuple[int, int]]:
+        """Return, for those of *ids* that exist, the number of the twin and the number of its model."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,1 @@
+"""The query language: text becomes a selection, which a store turns into its own words."""
