@@ -63,7 +63,7 @@ class Relationship:
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """Who writes for a bulk job: *job* names it for ever, *epoch* its owner. A newer epoch shuts out older ones."""
+    """Who writes for a bulk job: *job* names it for ever, *epoch* its owner. A newer one shuts out older ones."""
 
     job: str
     epoch: int
@@ -73,7 +73,7 @@ class Fence:
 class Bulk:
     """What the graph keeps of a bulk job. *checkpoint* is the owner's own, empty at first.
 
-    *report_bytes* is how long the log of the job is in all; what of it has not been confirmed as written to the
+    *report_bytes* is how long the log of the job is in all; what of it is not yet confirmed as written to the
     output blob is kept in the graph.
     """
 
@@ -85,7 +85,7 @@ class Bulk:
 class Batch:
     """What is written in one transaction, or not at all.
 
-    *rows* is `marshal` of a list of tuples, in file order; a later row replaces an earlier one of the same name:
+    *rows* is `marshal` of a list of tuples, in file order; a later row replaces an earlier one of its name:
 
     - Models: (id, definition)
     - Twins: (id, number of its model, body)
@@ -101,7 +101,7 @@ class Batch:
 
 
 class BulkGraph(Protocol):
-    """What bulk jobs write. A call is on disk before it returns. Each raises engine.errors.StoreUnavailable."""
+    """What bulk jobs write. A call is on disk before it returns; each may raise StoreUnavailable."""
 
     async def take_over(self, fence: Fence) -> Bulk:
         """Shut out all owners with a smaller epoch, and return how far the job is. Raises FenceLost."""
@@ -135,7 +135,7 @@ class BulkGraph(Protocol):
 
 
 class Graph(BulkGraph, Protocol):
-    """Reads see all that was written before they were called. Lists are ordered by number: that of creation."""
+    """Reads see all that was written before they were called. Lists are in the order of numbers."""
 
     async def model(self, id: str) -> Model | None: ...
 
@@ -170,7 +170,7 @@ class KnownModel:
 
 
 class Known(Protocol):
-    """What the process that checks an import file may ask of the graph; the calls block, and see what is committed."""
+    """What the process that checks an import file may ask of the graph; the calls block."""
 
     def models(self) -> Mapping[str, KnownModel]: ...
 

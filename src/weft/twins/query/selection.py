@@ -72,7 +72,7 @@ Condition = Compare | OneOf | Call | Not | All | Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """*counts*: `SELECT COUNT()`. *top*: at most so many in all. *alias*: the name a column has in the answer."""
+    """*counts*: `SELECT COUNT()`. *top*: at most so many in all. *alias*: a column's name in the answer."""
 
     collection: Collection
     where: Condition | None = None
