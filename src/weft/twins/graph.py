@@ -63,7 +63,7 @@ class Relationship:
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """Who writes for a bulk job: *job* names it for ever, *epoch* its owner. A newer one shuts out older ones."""
+    """Who writes for a bulk job: *job* is its name, *epoch* its owner. A newer one shuts out older ones."""
 
     job: str
     epoch: int
