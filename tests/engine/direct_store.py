@@ -11,7 +11,7 @@ from typing import Any, TypeVar, TypeVarTuple
 import apsw
 
 from weft.engine.errors import StoreUnavailable
-from weft.engine.jobs import Job, JobKey, LogLine, Move, Progress
+from weft.engine.jobs import Job, JobKey, LogLine, Move, Progress, Room
 from weft.engine.lifecycle import State
 from weft.engine.ports import Claim
 from weft.stores.sqlite import jobs
@@ -40,8 +40,8 @@ class DirectStore:
     def row(self, key: JobKey) -> Job | None:
         return jobs.get(self._db, key)
 
-    async def insert(self, job: Job) -> Job | None:
-        return self._write(jobs.insert, job)
+    async def insert(self, job: Job, room: Room | None = None) -> Job | None:
+        return self._write(jobs.insert, job, room)
 
     async def get(self, key: JobKey) -> Job | None:
         return self._read(jobs.get, key)
@@ -51,6 +51,12 @@ class DirectStore:
 
     async def page(self, scope: str, *, before: int | None, limit: int) -> Sequence[Job]:
         return self._read(jobs.page, scope, before, limit)
+
+    async def oldest_first(self, scope: str, *, after: int, limit: int) -> Sequence[Job]:
+        return self._read(jobs.oldest_first, scope, after, limit)
+
+    async def delete(self, key: JobKey) -> bool:
+        return self._write(jobs.delete, key)
 
     async def live(self, scope: str) -> Sequence[Job]:
         return self._read(jobs.live, scope)

@@ -21,7 +21,7 @@ from tests.engine.walk import HABITS
 from weft.engine import lifecycle
 from weft.engine.engine import Engine
 from weft.engine.errors import JobEnded
-from weft.engine.jobs import Job, JobKey, Move, Stopped
+from weft.engine.jobs import Job, JobKey, Move, Room, Stopped
 from weft.engine.lifecycle import Event, State
 from weft.runners import remote_workload
 from weft.runners.workload_answers import Missing
@@ -33,10 +33,10 @@ Mutant = Callable[[pytest.MonkeyPatch], Walk]
 def m1_answer_before_commit(patch: pytest.MonkeyPatch) -> Walk:
     commit = DirectStore.insert
 
-    async def insert(store: DirectStore, job: Job) -> Job:
+    async def insert(store: DirectStore, job: Job, room: Room | None = None) -> Job:
         async def later() -> None:
             await asyncio.sleep(0.05)
-            await commit(store, job)
+            await commit(store, job, room)
 
         store.unawaited = asyncio.ensure_future(later())
         return job

@@ -16,14 +16,27 @@ from weft.engine.engine import WORKER_LOST, Engine
 from weft.engine.errors import (
     JobConflict,
     JobEnded,
+    JobNotEnded,
     JobNotFound,
     LeaseLost,
+    NoRoom,
     ScopeBusy,
     ScopeClosed,
     StoreUnavailable,
 )
 from weft.engine.events import Events, Happened
-from weft.engine.jobs import Completed, Failed, Job, JobError, JobKey, NewJob, Outcome, Stopped, WhenLost
+from weft.engine.jobs import (
+    Completed,
+    Failed,
+    Job,
+    JobError,
+    JobKey,
+    NewJob,
+    Outcome,
+    Room,
+    Stopped,
+    WhenLost,
+)
 from weft.engine.lifecycle import Event, IllegalMove, State
 from weft.engine.ports import Claim
 
@@ -72,6 +85,41 @@ def test_another_request_under_a_known_id_is_a_conflict_that_changes_nothing(eng
 
         assert conflict.value.known == first
         assert await engine.get(KEY) == first
+
+    virtually(main())
+
+
+def test_a_submit_without_room_changes_nothing_whatever_its_id(engine: Engine) -> None:
+    async def main() -> None:
+        await engine.submit(NEW)
+        room = Room(TENANT, 1)
+
+        for id in (KEY.id, "other"):
+            with pytest.raises(NoRoom):
+                await engine.submit(replace(NEW, key=JobKey(KEY.scope, id)), room=room)
+
+        assert len(await engine.oldest_first(KEY.scope)) == 1
+        await engine.cancel(KEY)
+        other = await engine.submit(replace(NEW, key=JobKey(KEY.scope, "other")), room=room)
+        assert other.state is State.ACCEPTED
+
+    virtually(main())
+
+
+def test_only_an_ended_job_can_be_deleted_and_then_it_is_unknown(engine: Engine) -> None:
+    async def main() -> None:
+        await begun(engine)
+        with pytest.raises(JobNotEnded):
+            await engine.delete(KEY)
+        assert (await engine.get(KEY)).state is State.RUNNING
+
+        job = await engine.get(KEY)
+        await engine.finish(job, Completed(), cancel_wins=False)
+        await engine.delete(KEY)
+
+        for look in (engine.get, engine.delete):
+            with pytest.raises(JobNotFound):
+                await look(KEY)
 
     virtually(main())
 

@@ -21,8 +21,8 @@ from tests.stores.builders import (
     keep,
     start,
 )
-from weft.engine.errors import ScopeClosed
-from weft.engine.jobs import Changes, ErrorDetail, JobError, JobKey, LogLine, Move, Progress, WhenLost
+from weft.engine.errors import NoRoom, ScopeClosed
+from weft.engine.jobs import Changes, ErrorDetail, JobError, JobKey, LogLine, Move, Progress, Room, WhenLost
 from weft.engine.lifecycle import State
 from weft.engine.ports import JobStore
 
@@ -192,6 +192,65 @@ async def test_pages_meet_without_gap_or_overlap(store: JobStore) -> None:
         before = page[-1].number
 
     assert seen == [job.number for job in reversed(kept)]
+
+
+async def test_oldest_first_is_the_other_way_round_and_goes_on_from_a_number(store: JobStore) -> None:
+    kept = [await keep(store) for _ in range(3)]
+    await keep(store, key=JobKey("core/w1/i2", "j"))
+
+    assert list(await store.oldest_first(SCOPE, after=0, limit=2)) == kept[:2]
+    assert list(await store.oldest_first(SCOPE, after=kept[1].number, limit=2)) == kept[2:]
+
+
+async def test_a_family_without_room_takes_no_job_and_says_so_before_it_looks_at_the_key(
+    store: JobStore,
+) -> None:
+    room = Room("bulk", 1)
+    first = await store.insert(a_job(key=JobKey("bulk/imports", "a")), room)
+    assert first is not None
+
+    for key in (JobKey("bulk/deletions", "b"), first.key):
+        with pytest.raises(NoRoom):
+            await store.insert(a_job(key=key), room)
+
+    assert await store.get(JobKey("bulk/deletions", "b")) is None
+    assert await store.get(first.key) == first
+
+
+async def test_jobs_that_have_ended_or_are_of_another_family_take_no_room(store: JobStore) -> None:
+    await store.insert(an_ended_job(key=JobKey("bulk/imports", "a")))
+    for scope in ("bulk", "bulkier/x", "other"):
+        await store.insert(a_job(key=JobKey(scope, "j")))
+
+    assert await store.insert(a_job(key=JobKey("bulk/imports", "b")), Room("bulk", 1)) is not None
+
+
+async def test_of_many_inserts_into_one_room_one_wins(store: JobStore) -> None:
+    jobs = [a_job(key=JobKey("bulk/imports", f"j{number}")) for number in range(20)]
+
+    kept = await asyncio.gather(*(store.insert(job, Room("bulk", 1)) for job in jobs), return_exceptions=True)
+
+    assert sum(isinstance(one, NoRoom) for one in kept) == 19
+
+
+async def test_an_ended_job_is_deleted_and_its_key_is_free(store: JobStore) -> None:
+    ended = await store.insert(an_ended_job(payload=b"x" * 5000))
+    assert ended is not None
+
+    assert await store.delete(ended.key)
+
+    assert await store.get(ended.key) is None
+    assert not await store.delete(ended.key)
+    again = await store.insert(a_job(key=ended.key))
+    assert again is not None
+    assert again.number > ended.number
+
+
+async def test_a_job_that_lives_is_not_deleted(store: JobStore) -> None:
+    kept = await keep(store)
+
+    assert not await store.delete(kept.key)
+    assert await store.get(kept.key) == kept
 
 
 async def test_a_page_holds_no_job_of_another_scope(store: JobStore) -> None:

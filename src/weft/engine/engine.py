@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from weft.engine.errors import JobConflict, JobEnded, JobNotFound, LeaseLost, ScopeBusy, StoreUnavailable
+from weft.engine.errors import (
+    JobConflict,
+    JobEnded,
+    JobNotEnded,
+    JobNotFound,
+    LeaseLost,
+    ScopeBusy,
+    StoreUnavailable,
+)
 from weft.engine.events import Events
 from weft.engine.jobs import (
     Changes,
@@ -21,6 +29,7 @@ from weft.engine.jobs import (
     NewJob,
     Outcome,
     Progress,
+    Room,
     WhenLost,
 )
 from weft.engine.lifecycle import Event, State, next_state, sources
@@ -41,12 +50,12 @@ class Engine:
 
     # ---- for those who want work done
 
-    async def submit(self, new: NewJob) -> Job:
+    async def submit(self, new: NewJob, *, room: Room | None = None) -> Job:
         """Keep a job; the same id with the same request again gives the job that is known.
 
-        Raises JobConflict for another request under a known id, and ScopeClosed.
+        Raises NoRoom before all else, JobConflict for another request under a known id, and ScopeClosed.
         """
-        return await self._insert(new, Event.SUBMIT)
+        return await self._insert(new, Event.SUBMIT, room=room)
 
     async def get(self, key: JobKey) -> Job:
         """Raises JobNotFound."""
@@ -58,6 +67,10 @@ class Engine:
     async def list(self, scope: str, *, before: int | None = None, limit: int = 100) -> Sequence[Job]:
         """Return jobs of *scope*, newest first, below number *before*."""
         return await self.store.page(scope, before=before, limit=limit)
+
+    async def oldest_first(self, scope: str, *, after: int = 0, limit: int = 100) -> Sequence[Job]:
+        """Return jobs of *scope*, oldest first, above number *after*."""
+        return await self.store.oldest_first(scope, after=after, limit=limit)
 
     async def cancel(self, key: JobKey, *, by: str = "") -> Job:
         """Note durably that the job is to be cancelled; return it as it is after that commit.
@@ -126,6 +139,15 @@ class Engine:
                 continue  # it ended, and was pruned before we looked
             if not last.is_final:
                 raise ScopeBusy(scope, last)
+
+    async def delete(self, key: JobKey) -> None:
+        """Delete a job that has ended, and free its id. Raises JobNotFound, JobNotEnded."""
+        if await self.store.delete(key):
+            return
+        job = await self.get(key)
+        if not job.is_final:
+            raise JobNotEnded(job)
+        await self.delete(key)  # it ended between the two looks
 
     async def lines(self, key: JobKey, *, after: int = 0, limit: int = 1000) -> Sequence[LogLine]:
         return await self.store.lines(key, after=after, limit=limit)
@@ -269,9 +291,11 @@ class Engine:
 
     # ---- the one place where a job changes
 
-    async def _insert(self, new: NewJob, event: Event, *, by: str | None = None) -> Job:
+    async def _insert(
+        self, new: NewJob, event: Event, *, by: str | None = None, room: Room | None = None
+    ) -> Job:
         job = _job_from(new, next_state(None, event), self.clock.now(), cancelled_by=by)
-        kept = await self.store.insert(job)
+        kept = await self.store.insert(job, room)
         if kept is not None:
             self.events.emit(event, kept)
             return kept

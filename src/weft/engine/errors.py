@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weft.engine.jobs import Job, JobKey
+from weft.engine.jobs import Job, JobKey, Room
 
 
 class EngineError(Exception):
@@ -29,6 +29,22 @@ class JobEnded(EngineError):
     def __init__(self, job: Job) -> None:
         super().__init__(f"job {job.key.id!r} in {job.key.scope!r} is {job.state}")
         self.job = job
+
+
+class JobNotEnded(EngineError):
+    """The job has not ended, so it cannot be deleted."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(f"job {job.key.id!r} in {job.key.scope!r} is {job.state}")
+        self.job = job
+
+
+class NoRoom(EngineError):
+    """As many jobs of the family live as may: nothing was submitted."""
+
+    def __init__(self, room: Room) -> None:
+        super().__init__(f"{room.family!r} has no room for more than {room.most} jobs at once")
+        self.room = room
 
 
 class ScopeClosed(EngineError):

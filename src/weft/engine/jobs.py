@@ -66,6 +66,14 @@ class LogLine:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """*family*: all scopes below it may have *most* jobs together that have not ended."""
+
+    family: str
+    most: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
     """What is known of a job before the engine has it.

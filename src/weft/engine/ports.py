@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from weft.engine.jobs import Job, JobKey, LogLine, Move, Outcome, Progress
+from weft.engine.jobs import Job, JobKey, LogLine, Move, Outcome, Progress, Room
 from weft.engine.lifecycle import State
 
 
@@ -42,10 +42,10 @@ class JobStore(Protocol):
     nothing was kept.
     """
 
-    async def insert(self, job: Job) -> Job | None:
+    async def insert(self, job: Job, room: Room | None = None) -> Job | None:
         """Keep *job* and return it with its number, or None where its key is taken.
 
-        Raises ScopeClosed where its scope is closed.
+        Raises NoRoom, whether the key is taken or not, and ScopeClosed where its scope is closed.
         """
 
     async def get(self, key: JobKey) -> Job | None: ...
@@ -55,6 +55,9 @@ class JobStore(Protocol):
 
     async def page(self, scope: str, *, before: int | None, limit: int) -> Sequence[Job]:
         """Return jobs of *scope*, newest first, whose number is below *before*."""
+
+    async def oldest_first(self, scope: str, *, after: int, limit: int) -> Sequence[Job]:
+        """Return jobs of *scope*, oldest first, whose number is above *after*."""
 
     async def live(self, scope: str) -> Sequence[Job]:
         """Return the jobs of *scope*, and of every scope below it (`scope/...`), that have not ended."""
@@ -84,6 +87,9 @@ class JobStore(Protocol):
 
     async def close_scope(self, scope: str) -> None:
         """Refuse all further inserts into *scope* and every scope below it."""
+
+    async def delete(self, key: JobKey) -> bool:
+        """Delete a job that has ended; return whether there was one."""
 
     async def prune(self, ended_before: datetime, limit: int) -> int:
         """Delete up to *limit* jobs that ended before; return how many, 0 only where none is left."""

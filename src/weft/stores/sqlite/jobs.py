@@ -10,8 +10,8 @@ import msgspec
 from apsw import Connection
 
 from weft.engine.crash import crash_point
-from weft.engine.errors import ScopeClosed
-from weft.engine.jobs import Job, JobKey, LogLine, Move, Progress, WhenLost
+from weft.engine.errors import NoRoom, ScopeClosed
+from weft.engine.jobs import Job, JobKey, LogLine, Move, Progress, Room, WhenLost
 from weft.engine.lifecycle import State
 from weft.engine.ports import Claim
 from weft.stores.queries import load
@@ -41,8 +41,10 @@ _LAST_NUMBER = 2**63 - 1
 # ---- writes
 
 
-def insert(db: Connection, job: Job) -> Job | None:
-    """Raises ScopeClosed."""
+def insert(db: Connection, job: Job, room: Room | None = None) -> Job | None:
+    """Raises NoRoom, ScopeClosed."""
+    if room is not None and _live_below(db, room.family) >= room.most:
+        raise NoRoom(room)
     if len(job.payload) <= INLINE_BYTES:
         number = _insert_row(db, job)
     else:
@@ -87,6 +89,11 @@ def close_scope(db: Connection, scope: str) -> None:
     with db:
         db.execute(SQL["close_scope"], {"scope": scope})
         db.execute(SQL["close_scopes_below"], {"below": reach["below"], "after": reach["after"]})
+
+
+def delete(db: Connection, key: JobKey) -> bool:
+    db.execute(SQL["delete"], _names(key))
+    return db.changes() > 0
 
 
 def prune(db: Connection, ended_before: datetime, limit: int) -> int:
@@ -136,6 +143,11 @@ def page(db: Connection, scope: str, before: int | None, limit: int) -> Sequence
     return [job_of(row) for row in rows]
 
 
+def oldest_first(db: Connection, scope: str, after: int, limit: int) -> Sequence[Job]:
+    rows = db.execute(SQL["oldest_first"], {"scope": scope, "after": after, "limit": limit})
+    return [job_of(row) for row in rows]
+
+
 def live(db: Connection, scope: str) -> Sequence[Job]:
     rows = db.execute(SQL["live"], _reach(scope))
     return [job_of(row) for row in rows]
@@ -161,6 +173,10 @@ def count(db: Connection, queue: str) -> dict[State, int]:
 
 
 # ---- helpers
+
+
+def _live_below(db: Connection, family: str) -> int:
+    return int(db.execute(SQL["live_below"], _reach(family)).get)
 
 
 def _insert_row(db: Connection, job: Job) -> int | None:

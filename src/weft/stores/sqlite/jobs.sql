@@ -62,6 +62,21 @@ WHERE scopes.name = :scope AND jobs.number < :before
 ORDER BY jobs.number DESC
 LIMIT :limit
 
+-- name: oldest_first
+SELECT jobs.*, scopes.name, payloads.payload
+FROM scopes
+CROSS JOIN jobs ON jobs.scope = scopes.number
+LEFT JOIN payloads ON payloads.job = jobs.number
+WHERE scopes.name = :scope AND jobs.number > :after
+ORDER BY jobs.number
+LIMIT :limit
+
+-- name: live_below
+SELECT COUNT(*)
+FROM scopes
+CROSS JOIN jobs ON jobs.scope = scopes.number
+WHERE scopes.name > :below AND scopes.name < :after AND jobs.ended_at IS NULL
+
 -- name: live
 SELECT jobs.*, scopes.name, payloads.payload
 FROM scopes
@@ -154,6 +169,10 @@ LIMIT :limit
 -- name: expire_leases
 UPDATE jobs SET lease_until = :now
 WHERE lease_until > :now
+
+-- name: delete
+DELETE FROM jobs
+WHERE scope = (SELECT scopes.number FROM scopes WHERE name = :scope) AND id = :id AND ended_at IS NOT NULL
 
 -- name: prune
 DELETE FROM jobs WHERE number IN (

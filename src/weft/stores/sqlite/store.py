@@ -10,7 +10,7 @@ from pathlib import Path
 
 from weft.catalog.model import Item, Role, Workspace
 from weft.engine.errors import Overloaded
-from weft.engine.jobs import Job, JobKey, LogLine, Move, Progress
+from weft.engine.jobs import Job, JobKey, LogLine, Move, Progress, Room
 from weft.engine.lifecycle import State
 from weft.engine.ports import Claim
 from weft.stores.sqlite import catalog, jobs
@@ -62,10 +62,10 @@ class SqliteStore:
 
     # ---- jobs
 
-    async def insert(self, job: Job) -> Job | None:
+    async def insert(self, job: Job, room: Room | None = None) -> Job | None:
         if self._writer.waiting >= self._writes_waiting:
             raise Overloaded
-        return await self._writer.call(jobs.insert, job)
+        return await self._writer.call(jobs.insert, job, room)
 
     async def get(self, key: JobKey) -> Job | None:
         return await self._one.call(jobs.get, key)
@@ -75,6 +75,9 @@ class SqliteStore:
 
     async def page(self, scope: str, *, before: int | None, limit: int) -> Sequence[Job]:
         return await self._many.call(jobs.page, scope, before, limit)
+
+    async def oldest_first(self, scope: str, *, after: int, limit: int) -> Sequence[Job]:
+        return await self._many.call(jobs.oldest_first, scope, after, limit)
 
     async def live(self, scope: str) -> Sequence[Job]:
         return await self._many.call(jobs.live, scope)
@@ -104,6 +107,9 @@ class SqliteStore:
 
     async def close_scope(self, scope: str) -> None:
         await self._writer.call(jobs.close_scope, scope)
+
+    async def delete(self, key: JobKey) -> bool:
+        return await self._writer.call(jobs.delete, key)
 
     async def prune(self, ended_before: datetime, limit: int) -> int:
         return await self._writer.call(jobs.prune, ended_before, limit)
