@@ -20,7 +20,7 @@ _PURGED_AT_ONCE = 100
 
 
 def fence_name(store_id: str, job: Job) -> str:
-    """Return what a bulk job is called in the graph for ever: its id may be used again, its number never is."""
+    """Return what a bulk job is called in the graph for ever: its id may be used again."""
     return f"{store_id}/{job.number}"
 
 
