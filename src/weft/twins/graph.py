@@ -73,12 +73,13 @@ class Fence:
 class Bulk:
     """What the graph keeps of a bulk job. *checkpoint* is the owner's own, empty at first.
 
-    *report_bytes* is how long the log of the job is in all; what of it is not yet confirmed as written to the
-    output blob is kept in the graph.
+    *report_bytes* is how long the log of the job is in all; *reported_bytes* of it are confirmed as written to
+    the output blob, and the rest is kept in the graph.
     """
 
     checkpoint: bytes
     report_bytes: int
+    reported_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +104,14 @@ class Batch:
 class BulkGraph(Protocol):
     """What bulk jobs write. A call is on disk before it returns; each may raise StoreUnavailable."""
 
+    async def bulk(self, job: str) -> Bulk | None:
+        """Return how far *job* is, also where it is shut; None where nothing is known of it."""
+
     async def take_over(self, fence: Fence) -> Bulk:
-        """Shut out all owners with a smaller epoch, and return how far the job is. Raises FenceLost."""
+        """Shut out all owners with a smaller epoch, and return how far the job is. The same owner may repeat it.
+
+        Raises FenceLost where a newer owner has it, or where it is shut.
+        """
 
     async def apply(self, fence: Fence, batch: Batch) -> None:
         """Raises FenceLost."""
