@@ -73,8 +73,8 @@ class Fence:
 class Bulk:
     """What the graph keeps of a bulk job. *checkpoint* is the owner's own, empty at first.
 
-    *report_bytes* is how long the log of the job is in all; *reported_bytes* of it are confirmed as written to
-    the output blob, and the rest is kept in the graph.
+    *report_bytes* is how long the log of the job is in all; *reported_bytes* of it are confirmed as written
+    to the output blob, and the rest is kept in the graph.
     """
 
     checkpoint: bytes
@@ -108,7 +108,7 @@ class BulkGraph(Protocol):
         """Return how far *job* is, also where it is shut; None where nothing is known of it."""
 
     async def take_over(self, fence: Fence) -> Bulk:
-        """Shut out all owners with a smaller epoch, and return how far the job is. The same owner may repeat it.
+        """Shut out all owners with a smaller epoch, and return how far the job is; the same one may repeat it.
 
         Raises FenceLost where a newer owner has it, or where it is shut.
         """
