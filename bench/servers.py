@@ -52,7 +52,7 @@ class Server:
     def load(self, plan: Plan) -> Measured:
         """Run the load generator in a process of its own, and watch the memory of the server meanwhile."""
         done = threading.Event()
-        watcher = threading.Thread(target=self._watch_memory, args=(done,))
+        watcher = threading.Thread(target=self.watch_memory, args=(done,))
         watcher.start()
         try:
             run = subprocess.run(
@@ -68,18 +68,18 @@ class Server:
             watcher.join()
         return msgspec.json.decode(run.stdout, type=Measured)
 
-    def _watch_memory(self, done: threading.Event) -> None:
+    def watch_memory(self, done: threading.Event, every_seconds: float = 1.0) -> None:
         while True:
             for name, value in machine.memory(self.pid).items():
                 self.most_memory[name] = max(value, self.most_memory.get(name, 0.0))
-            if done.wait(1.0):
+            if done.wait(every_seconds):
                 return
 
 
 @contextmanager
-def weft(data: Path) -> Iterator[Server]:
+def weft(data: Path, *options: str) -> Iterator[Server]:
     """Serve both workloads of the measurement from *data*; the server is killed at the end."""
-    command = [str(Path(sys.executable).parent / "weft"), "up", "--data", str(data), "--port", "0"]
+    command = [str(Path(sys.executable).parent / "weft"), "up", "--data", str(data), "--port", "0", *options]
     command += ["--workload", "weft.examples.forecast:workload", "--workload", "bench.workload:workload"]
     began = time.monotonic()
     with _process(command, data, {"PYTHONPATH": str(ROOT)}) as process:

@@ -30,6 +30,12 @@ def core_headers(data: Path) -> dict[str, str]:
     return {"Authorization": f"Bearer {issuer.core_token(user='admin', lifetime=DAY)}"}
 
 
+def twins_headers(data: Path) -> dict[str, str]:
+    home = Home.open(data)
+    issuer = Issuer(Keys.open(data), SystemClock(), home)
+    return {"Authorization": f"Bearer {issuer.twins_token(user='admin', lifetime=DAY)}"}
+
+
 def verifier(data: Path) -> SubjectAndAppVerifier:
     tenant = Home.open(data).tenant
     return SubjectAndAppVerifier(Keys.open(data), tenant, [resource_id(tenant, forecast.name)], SystemClock())
