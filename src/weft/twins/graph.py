@@ -108,7 +108,7 @@ class BulkGraph(Protocol):
         """Return how far *job* is, also where it is shut; None where nothing is known of it."""
 
     async def take_over(self, fence: Fence) -> Bulk:
-        """Shut out all owners with a smaller epoch, and return how far the job is; the same one may repeat it.
+        """Shut out all owners with a smaller epoch, and return how far the job is. One may repeat it.
 
         Raises FenceLost where a newer owner has it, or where it is shut.
         """
