@@ -1,0 +1,180 @@
+"""One call of the Twins face: who calls, what is asked, and how the answer leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from weft.catalog.model import Principal
+from weft.contracts.twins import API_VERSIONS
+from weft.faces.http import Refusal, Refused, read_json, shown
+from weft.faces.twins import access, answers, paging
+from weft.faces.twins.access import DataRole
+from weft.faces.twins.errors import (
+    EXPECTED,
+    ApiVersionMissing,
+    ApiVersionUnknown,
+    EndpointNotFound,
+    MethodNotAllowed,
+    answer,
+)
+from weft.faces.twins.face import TwinsFace
+from weft.faces.twins.tracing import traceresponse
+
+API_VERSION = "api-version"
+PAGE_SIZE = "max-items-per-page"
+GREATEST_PAGE_SIZE = 2**31 - 1  # swagger: integer
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call whose caller is known and may make it. *id* is its mise-correlation-id."""
+
+    twins: TwinsFace
+    request: Request
+    id: str
+    caller: Principal
+
+    def path(self, name: str) -> str:
+        """Return a part of the path, decoded."""
+        value: str = self.request.path_params[name]
+        return value
+
+    def query(self, name: str) -> str | None:
+        """Raises Refused where the parameter is given twice."""
+        return self._only(name, self.request.query_params.getlist(name))
+
+    def header(self, name: str) -> str | None:
+        """Raises Refused where the header is given twice."""
+        return self._only(name, self.request.headers.getlist(name))
+
+    async def body(self) -> bytes:
+        """Return the body as checked JSON text, or `b""`. Raises Refused."""
+        limits = self.twins.limits
+        return await read_json(
+            self.request,
+            limit_bytes=limits.body_bytes,
+            heard_out_bytes=limits.hosted_body_bytes,
+            seconds=limits.body_seconds,
+        )
+
+    def page_size(self) -> int:
+        """Return how many entries a page has: as the caller wants, but no more than we give.
+
+        Raises Refused.
+        """
+        text = self.header(PAGE_SIZE)
+        if text is None:
+            return self.twins.page_size
+        return min(whole_number(text, PAGE_SIZE, least=1, most=GREATEST_PAGE_SIZE), self.twins.page_size)
+
+    def url(self, path: str, query: Mapping[str, str] | None = None) -> str:
+        """Return the URL of *path*, which is encoded, at the address and in the version of the caller."""
+        scope = self.request.scope
+        version = {API_VERSION: self.request.query_params[API_VERSION]}
+        asked = urlencode({**version, **(query or {})})
+        return f"{scope['scheme']}://{_authority(scope)}{path}?{asked}"
+
+    def position(self, listing: str) -> int:
+        """Return the number behind which a list goes on, 0 at its beginning. Raises Refused.
+
+        *listing* names the list and all that a caller can choose of it.
+        """
+        token = self.query(paging.PARAMETER)
+        if token is None:
+            return 0
+        return paging.position_of(self.twins.secret, listing, self.caller, token)
+
+    def onward(self, listing: str, last: int, path: str, query: Mapping[str, str] | None = None) -> str:
+        """Return the URL of what follows entry number *last* of *listing*."""
+        token = paging.mint(self.twins.secret, listing, self.caller, last)
+        return self.url(path, {**(query or {}), paging.PARAMETER: token})
+
+    @staticmethod
+    def _only(name: str, given: list[str]) -> str | None:
+        if len(given) > 1:
+            raise Refused(Refusal.BAD_PARAMETER, name, f"{name} is given {len(given)} times")
+        return given[0] if given else None
+
+
+def whole_number(text: str, field: str, *, least: int, most: int) -> int:
+    """Raises Refused."""
+    if text.isascii() and text.isdigit() and len(text) <= 19 and least <= int(text) <= most:
+        return int(text)
+    raise Refused(
+        Refusal.BAD_PARAMETER, field, f"{field} must be a number from {least} to {most}, not {shown(text)}"
+    )
+
+
+Handler = Callable[[Call], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """*is_job*: it counts against the rate of the Jobs API."""
+
+    handle: Handler
+    needs: DataRole
+    is_job: bool = False
+
+
+class Endpoint:
+    """An address as an ASGI application: one operation a method, every other method is refused.
+
+    The token is looked at before all else, so that nothing can be learnt without one.
+    """
+
+    def __init__(self, twins: TwinsFace, operations: Mapping[str, Operation]) -> None:
+        self._twins = twins
+        self._operations = operations
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        id = self._twins.new_id()
+        try:
+            response = await self._respond(request, id)
+        except EXPECTED as error:
+            response = answer(error, id)
+        except ClientDisconnect:
+            return  # nobody is left to answer
+        trace = traceresponse(request.headers.getlist("traceparent"))
+        answers.dress(response, id, trace, secure=scope["scheme"] == "https")
+        await response(scope, receive, send)
+
+    async def _respond(self, request: Request, id: str) -> Response:
+        caller = self._twins.verifier.verify(request.headers.getlist("authorization"))
+        access.check_tenant(caller, self._twins.tenant)
+        if not self._operations:
+            raise EndpointNotFound
+        operation = self._operations.get(request.method)
+        if operation is None:
+            raise MethodNotAllowed(request.method, tuple(sorted(self._operations)))
+        access.check_role(caller, operation.needs)
+        if operation.is_job:
+            self._twins.rate.take()
+        call = Call(self._twins, request, id, caller)
+        _check_version(call)
+        return await operation.handle(call)
+
+
+def _check_version(call: Call) -> None:
+    version = call.query(API_VERSION)
+    if not version:
+        raise ApiVersionMissing
+    if version not in API_VERSIONS:
+        raise ApiVersionUnknown(version)
+
+
+def _authority(scope: Scope) -> str:
+    """Return the Host that the caller named; forwarding headers are never believed."""
+    for name, value in scope["headers"]:
+        if name == b"host":
+            host: str = value.decode("latin-1")
+            return host
+    address, port = scope["server"]
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
