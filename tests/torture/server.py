@@ -50,8 +50,15 @@ class Credentials:
         )
 
 
+def twins_headers(data: Path) -> dict[str, str]:
+    """Return the headers of a Data Owner, good for a day."""
+    issuer = Issuer(Keys.open(data), SystemClock(), Home.open(data))
+    return {"Authorization": f"Bearer {issuer.twins_token('admin', lifetime=timedelta(days=1))}"}
+
+
 class Server:
-    def __init__(self, scratch: Path) -> None:
+    def __init__(self, scratch: Path, *options: str) -> None:
+        self._options = options
         self.data = scratch / "data"
         self.log = scratch / "server.log"
         self.url = ""
@@ -69,7 +76,7 @@ class Server:
     async def launch(self) -> None:
         """Start the process; it serves once `ready` has returned."""
         command = [str(Path(sys.executable).parent / "weft"), "up", "--data", str(self.data), "--port", "0"]
-        command += ["--workload", "tests.torture.workload:workload"]
+        command += ["--workload", "tests.torture.workload:workload", *self._options]
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *command, stdout=PIPE, stderr=log, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
