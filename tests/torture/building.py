@@ -70,7 +70,7 @@ class Expected:
             yield f"the last line: {lines[-1]}"
 
     def faults_of_beginning(self, found: Found, lines: Sequence[dict[str, Any]]) -> Iterator[str]:
-        """Yield why *found* and the log are not what a cancelled import leaves: a beginning of each section."""
+        """Yield why *found* and the log are no beginning of each section, as a cancelled import leaves."""
         if found.twins != dict(self.twins[: len(found.twins)]):
             yield f"{len(found.twins)} twins are not the first ones"
         if found.relationships != dict(self.relationships[: len(found.relationships)]):
