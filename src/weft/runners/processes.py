@@ -6,9 +6,9 @@ import asyncio
 import logging
 import os
 from collections import deque
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 from uuid import uuid4
 
 from weft.engine.jobs import Completed, Failed, JobError, Outcome, Stopped
@@ -18,6 +18,7 @@ from weft.runners.frames import Ended
 from weft.runners.job_process import Identity, JobProcess, Turn, memory_tag
 from weft.runners.keeper import Keeper
 from weft.runners.reporting import Reporter
+from weft.runners.waiting import surely
 from weft.settings import RunnerSettings
 
 BOOT_SECONDS = 120.0
@@ -37,7 +38,6 @@ ALLOWED = frozenset(
 # fmt: on
 
 log = logging.getLogger(__name__)
-_T = TypeVar("_T")
 
 
 class ProcessRunner:
@@ -72,6 +72,13 @@ class ProcessRunner:
         self._owns_all_children = owns_all_children
         self._strangers: frozenset[Identity] | None = None
         self._tenders: list[asyncio.Task[None]] = []
+
+    def new_mark(self) -> str:
+        """Return a mark for a process that another part of the server starts for these jobs' store.
+
+        It is then swept like theirs: by the keeper when the server is killed, or by the next server.
+        """
+        return f"{self._mark}{uuid4().hex}"
 
     async def start(self) -> None:
         """End what a server before us left running; return when it is gone, while the pool begins to fill."""
@@ -125,10 +132,10 @@ class ProcessRunner:
         try:
             ended = await self._see_to_end(run, process, turn)
             if not process.is_free:
-                await _surely(process.end())
+                await surely(process.end())
             await reporter.finish()
         except BaseException:
-            await _surely(process.end())
+            await surely(process.end())
             await reporter.abandon()
             raise
         if ended is None and not turn.began:
@@ -245,7 +252,7 @@ class ProcessRunner:
             process = JobProcess(
                 self._command,
                 self._environment,
-                mark=f"{self._mark}{uuid4().hex}",
+                mark=self.new_mark(),
                 tag=self._tag,
                 strangers=self._strangers,
             )
@@ -259,7 +266,7 @@ class ProcessRunner:
         finally:
             with suppress(ValueError):  # it was not idle
                 self._idle.remove(process)
-            await _surely(process.end())
+            await surely(process.end())
 
     async def _live_as(self, process: JobProcess) -> bool:
         error = await _boot(process)
@@ -308,17 +315,3 @@ def _children() -> frozenset[Identity]:
     us = os.getpid()
     table = proctree.processes()
     return frozenset((seen.pid, seen.started) for seen in table.values() if seen.parent == us)
-
-
-async def _surely(work: Coroutine[Any, Any, _T]) -> _T:
-    """Return what *work* returns, and not before it is done, even where the waiting task is cancelled."""
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError as again:
-            cancelled = again
-    if cancelled is not None:
-        raise cancelled
-    return task.result()
