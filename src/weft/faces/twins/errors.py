@@ -69,6 +69,14 @@ class DeletionExists(TwinsFaceError):
         self.id = id
 
 
+class BlobsRefused(TwinsFaceError):
+    """*message* says which URI is refused, and why, without a signature."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
 class ModelNotFound(TwinsFaceError):
     def __init__(self, id: str) -> None:
         super().__init__(id)
@@ -142,6 +150,7 @@ TABLE: dict[type[Exception], Row] = {
         ),
     ),
     Faulty: Row(400, INVALID, lambda e: " ".join(fault.message for fault in e.faults)),
+    BlobsRefused: Row(400, INVALID, lambda e: e.message),
     NoRoom: Row(
         429,
         "TooManyRequests",

@@ -28,6 +28,22 @@ class Rate(Protocol):
         """Raises rate.TooFast."""
 
 
+@dataclass(frozen=True, slots=True)
+class AdmittedBlobs:
+    """*input* and *output* may be shown: their signatures are redacted. *payload* opens the blobs."""
+
+    input: str
+    output: str
+    payload: bytes
+
+
+class Blobs(Protocol):
+    """Says which blobs an import may read and write."""
+
+    def admit(self, input_uri: str, output_uri: str) -> AdmittedBlobs:
+        """Raises errors.BlobsRefused."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TwinsFace:
     """*tenant* is the home tenant: nobody of another one is let in. *secret* signs continuation tokens.
@@ -38,6 +54,7 @@ class TwinsFace:
     engine: Engine
     bulk: BulkJobs
     graph: Graph
+    blobs: Blobs
     verifier: Verifier
     tenant: str
     pace: Pace

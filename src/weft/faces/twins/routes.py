@@ -10,14 +10,38 @@ from collections.abc import Mapping
 from starlette.routing import BaseRoute
 
 from weft.faces.routing import AnyCaseRoute, EveryPath, FaceMount
-from weft.faces.twins.calls import Endpoint, Operation
+from weft.faces.twins import deletions, imports
+from weft.faces.twins.access import DataRole
+from weft.faces.twins.calls import Endpoint, Handler, Operation
 from weft.faces.twins.face import TwinsFace
 
 Operations = Mapping[str, Operation]
 
 PREFIXES = ("/models", "/query", "/digitaltwins", "/jobs", "/eventroutes")
 
-ADDRESSES: Mapping[str, Operations] = {}
+IMPORT = f"{imports.PATH}/{{id}}"
+
+
+def _job(handle: Handler, needs: DataRole) -> Operation:
+    return Operation(handle, needs, is_job=True)
+
+
+JOBS: Mapping[str, Operations] = {
+    imports.PATH: {"GET": _job(imports.list_all, DataRole.READER)},
+    IMPORT: {
+        "GET": _job(imports.get, DataRole.READER),
+        "PUT": _job(imports.add, DataRole.OWNER),
+        "DELETE": _job(imports.delete, DataRole.OWNER),
+    },
+    f"{IMPORT}/cancel": {"POST": _job(imports.cancel, DataRole.OWNER)},
+    deletions.PATH: {
+        "GET": _job(deletions.list_all, DataRole.READER),
+        "POST": _job(deletions.add, DataRole.OWNER),
+    },
+    f"{deletions.PATH}/{{id}}": {"GET": _job(deletions.get, DataRole.READER)},
+}
+
+ADDRESSES: Mapping[str, Operations] = {**JOBS}
 
 
 def routes(twins: TwinsFace) -> list[BaseRoute]:

@@ -1,0 +1,100 @@
+"""Deletion jobs, which delete all models, twins and relationships: add, list, get."""
+
+from __future__ import annotations
+
+import secrets
+from urllib.parse import quote
+
+import msgspec
+from starlette.responses import Response
+
+from weft.contracts import twins as wire
+from weft.engine.errors import JobConflict, JobNotFound
+from weft.engine.jobs import Job, JobKey, NewJob, WhenLost
+from weft.faces.http import Refusal, Refused, shown
+from weft.faces.twins import answers, mapping
+from weft.faces.twins.calls import Call, whole_number
+from weft.faces.twins.errors import DeletionExists, DeletionNotFound
+from weft.faces.twins.requests import job_id
+from weft.twins.bulk_jobs import DELETION, DELETIONS, QUEUE
+
+PATH = "/jobs/deletions"
+OPERATION_ID = "operation-id"
+TIMEOUT = "timeoutInMinutes"
+SHORTEST_MINUTES = 15
+LONGEST_MINUTES = 24 * 60
+DEFAULT_MINUTES = 12 * 60
+
+
+async def add(call: Call) -> Response:
+    new = _new_job(call)
+    try:
+        job = await call.twins.engine.submit(new, room=call.twins.bulk.room)
+    except JobConflict:
+        raise DeletionExists(new.key.id) from None
+    id = job.key.id
+    # The operation is looked at like any other call, in the version that it was begun in.
+    headers = {
+        "Operation-Location": call.url(f"{PATH}/{quote(id, safe='')}"),
+        "Operation-Id": id,
+        **_look_again(call, job),
+    }
+    return answers.with_body(202, _shown(call, job), headers)
+
+
+async def list_all(call: Call) -> Response:
+    size = call.page_size()
+    found = await call.twins.engine.oldest_first(DELETIONS, after=call.position(DELETIONS), limit=size + 1)
+    page = wire.DeleteJobs([_shown(call, job) for job in found[:size]])
+    if len(found) > size:
+        page.next_link = call.onward(DELETIONS, found[size - 1].number, PATH)
+    return answers.with_body(200, page)
+
+
+async def get(call: Call) -> Response:
+    id = job_id(call.path("id"), "id")
+    try:
+        job = await call.twins.engine.get(JobKey(DELETIONS, id))
+    except JobNotFound:
+        raise DeletionNotFound(id) from None
+    return answers.with_body(200, _shown(call, job), _look_again(call, job))
+
+
+def _new_job(call: Call) -> NewJob:
+    """Raises Refused."""
+    return NewJob(
+        key=JobKey(DELETIONS, _operation_id(call)),
+        queue=QUEUE,
+        kind=DELETION,
+        payload=msgspec.json.encode({TIMEOUT: _minutes(call)}),
+        fingerprint=secrets.token_bytes(16),
+        submitted_by=call.caller.id,
+        when_lost=WhenLost.ADOPT,
+    )
+
+
+def _operation_id(call: Call) -> str:
+    given = call.header(OPERATION_ID)
+    if given is None:
+        return call.twins.new_id()
+    if not given.isascii():  # nobody agrees on what such bytes of a header say
+        raise Refused(
+            Refusal.BAD_PARAMETER, OPERATION_ID, f"{OPERATION_ID} must be ASCII, not {shown(given)}"
+        )
+    return job_id(given, OPERATION_ID)
+
+
+def _minutes(call: Call) -> int:
+    given = call.query(TIMEOUT)
+    if given is None:
+        return DEFAULT_MINUTES
+    return whole_number(given, TIMEOUT, least=SHORTEST_MINUTES, most=LONGEST_MINUTES)
+
+
+def _look_again(call: Call, job: Job) -> dict[str, str]:
+    """Tell pollers when to look again: Microsoft's own wait 30 s where nobody tells them."""
+    return {} if job.is_final else {"Retry-After": str(call.twins.pace.retry_after_seconds)}
+
+
+def _shown(call: Call, job: Job) -> wire.DeleteJob:
+    return mapping.delete_job(job, call.twins.settings.keeps_jobs)

@@ -1,0 +1,69 @@
+"""Import jobs: add, list, get, cancel, delete."""
+
+from __future__ import annotations
+
+import secrets
+
+from starlette.responses import Response
+
+from weft.contracts import twins as wire
+from weft.engine.jobs import Job, JobKey, NewJob, WhenLost
+from weft.faces.twins import answers, mapping
+from weft.faces.twins.calls import Call
+from weft.faces.twins.requests import ImportRequest, import_request, job_id
+from weft.twins.bulk_jobs import IMPORT, IMPORTS, QUEUE
+
+PATH = "/jobs/imports"
+
+
+async def add(call: Call) -> Response:
+    key = _key(call)
+    request = import_request(await call.body())
+    job = await call.twins.engine.submit(_new_job(call, key, request), room=call.twins.bulk.room)
+    return answers.with_body(201, _shown(call, job))
+
+
+async def list_all(call: Call) -> Response:
+    size = call.page_size()
+    found = await call.twins.engine.oldest_first(IMPORTS, after=call.position(IMPORTS), limit=size + 1)
+    page = wire.ImportJobs([_shown(call, job) for job in found[:size]])
+    if len(found) > size:
+        page.next_link = call.onward(IMPORTS, found[size - 1].number, PATH)
+    return answers.with_body(200, page)
+
+
+async def get(call: Call) -> Response:
+    return answers.with_body(200, _shown(call, await call.twins.engine.get(_key(call))))
+
+
+async def cancel(call: Call) -> Response:
+    job = await call.twins.engine.cancel(_key(call), by=call.caller.id)
+    return answers.with_body(200, _shown(call, job))
+
+
+async def delete(call: Call) -> Response:
+    await call.twins.bulk.delete(_key(call))
+    return answers.without_body(204)
+
+
+def _new_job(call: Call, key: JobKey, request: ImportRequest) -> NewJob:
+    """Raises BlobsRefused."""
+    blobs = call.twins.blobs.admit(request.input, request.output)
+    return NewJob(
+        key=key,
+        queue=QUEUE,
+        kind=IMPORT,
+        payload=blobs.payload,
+        labels={"input": blobs.input, "output": blobs.output},
+        fingerprint=secrets.token_bytes(16),  # no request is the same as an earlier one: a taken id is taken
+        submitted_by=call.caller.id,
+        when_lost=WhenLost.ADOPT,
+    )
+
+
+def _key(call: Call) -> JobKey:
+    return JobKey(IMPORTS, job_id(call.path("id"), "id"))
+
+
+def _shown(call: Call, job: Job) -> wire.ImportJob:
+    return mapping.import_job(job, call.twins.settings.keeps_jobs)
