@@ -8,11 +8,12 @@ import gzip
 import json
 import queue
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import uvloop
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
+from weft.auth.certificate import Certificate
 from weft.faces.doors import SMALL_BODY_BYTES, Doors, Problem, RawHeaders
 from weft.faces.http import Refusal, Refused, read_json
 from weft.faces.server import LONGEST_HEAD_BYTES, serve
@@ -37,6 +39,7 @@ LIMITS = Limits(
 PATIENCE_SECONDS = 10.0
 STATUSES = {Refusal.BODY_TOO_LARGE: 413, Refusal.BODY_TOO_SLOW: 408, Refusal.MEDIA_TYPE: 415}
 HUGE = 5_000_000
+CUT_OFF = (ConnectionError, ssl.SSLError)
 
 
 class Echo:
@@ -108,9 +111,19 @@ class Running:
     echo: Echo
     stop: Callable[[], None]
     ended: threading.Event
+    trusts: ssl.SSLContext | None = None
 
     def connect(self) -> socket.socket:
+        return self.secured(self.connect_plain())
+
+    def connect_plain(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_SECONDS)
+
+    def secured(self, plain: socket.socket) -> socket.socket:
+        """Return the connection as the server wants it: encrypted, or as it is."""
+        if self.trusts is None:
+            return plain
+        return self.trusts.wrap_socket(plain, server_hostname="127.0.0.1")
 
     def ask(self, raw: bytes) -> bytes:
         """Return all that comes back until the server closes."""
@@ -120,9 +133,10 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(data: Path, **changed: Any) -> Iterator[Running]:
+def running(data: Path, *, tls: bool = False, **changed: Any) -> Iterator[Running]:
     """A server in a thread of its own, on uvloop, as in production."""
     echo = Echo()
+    secured, trusts = contexts(data) if tls else (None, None)
     settings = Settings(**{"data": data, "port": 0, "limits": LIMITS, **changed})
     most = settings.limits.requests_at_once
     app = Doors(echo, default=envelope, envelopes={}, requests_at_once=most)
@@ -136,14 +150,14 @@ def running(data: Path, **changed: Any) -> Iterator[Running]:
         def stop_soon() -> None:
             loop.call_soon_threadsafe(stop.set)
 
-        await serve(app, settings, ready=lambda port: started.put((port, stop_soon)), stop=stop)
+        await serve(app, settings, ready=lambda port: started.put((port, stop_soon)), stop=stop, tls=secured)
         ended.set()
 
     thread = threading.Thread(target=lambda: uvloop.run(main()))
     thread.start()
     port, stop = started.get(timeout=PATIENCE_SECONDS)
     try:
-        yield Running(port, echo, stop, ended)
+        yield Running(port, echo, stop, ended, trusts)
     finally:
         if not ended.is_set():
             stop()
@@ -151,9 +165,15 @@ def running(data: Path, **changed: Any) -> Iterator[Running]:
         assert not thread.is_alive()
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(tmp_path_factory.mktemp("server")) as it:
+def contexts(data: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Return what the server, and what a client that trusts it, encrypts with."""
+    certificate = Certificate.open(data / "private", host="127.0.0.1", now=datetime.now(UTC))
+    return certificate.server_context(), ssl.create_default_context(cafile=certificate.chain)
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["plain", "tls"])
+def server(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("server"), tls=request.param) as it:
         yield it
 
 
@@ -163,7 +183,7 @@ def head(path: str = "/", method: str = "POST", *lines: str) -> bytes:
 
 def everything(client: socket.socket) -> bytes:
     parts = []
-    with contextlib.suppress(ConnectionResetError):
+    with contextlib.suppress(*CUT_OFF):
         while part := client.recv(65536):
             parts.append(part)
     return b"".join(parts)
@@ -430,7 +450,7 @@ def test_endless_trailers_and_chunk_extensions_of_an_answered_request_are_cut_of
 def send_much(client: socket.socket, part: bytes) -> None:
     """Send the part again and again, 2 MB in all, or until the server closes."""
     block = part * (20_000 // len(part))
-    with contextlib.suppress(ConnectionError):
+    with contextlib.suppress(*CUT_OFF):
         for _ in range(100):
             client.sendall(block)
 
@@ -457,10 +477,11 @@ def test_an_announced_body_over_the_cap_is_answered_unread(server: Running) -> N
 
 
 def test_an_answer_to_a_body_over_the_cap_reaches_a_client_that_reads_late(server: Running) -> None:
-    with socket.socket() as client:
-        client.settimeout(PATIENCE_SECONDS)
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32_768)  # the kernel cannot swallow the body
-        client.connect(("127.0.0.1", server.port))
+    plain = socket.socket()
+    plain.settimeout(PATIENCE_SECONDS)
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32_768)  # the kernel cannot swallow the body
+    plain.connect(("127.0.0.1", server.port))
+    with server.secured(plain) as client:
         client.sendall(head("/", "POST", "Content-Length: 3500000") + b" " * 3_500_000)
 
         assert one_answer(client)[0] == 413
@@ -502,7 +523,7 @@ def test_an_endless_body_is_answered_at_the_cap_and_closed(server: Running) -> N
     with server.connect() as client:
         client.sendall(head("/", "POST", "Transfer-Encoding: chunked"))
         sent = 0
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(*CUT_OFF):
             while sent < 400_000:
                 client.sendall(chunk)
                 sent += len(chunk)
@@ -516,7 +537,7 @@ def test_a_client_that_never_stops_sending_is_cut_off(server: Running) -> None:
     with server.connect() as client:
         client.sendall(head("/", "POST", "Content-Length: 10000000000"))
         sent = 0
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(*CUT_OFF):
             while sent < 500_000_000:
                 sent += client.send(b" " * 65536)
 
@@ -528,7 +549,7 @@ def test_an_endless_body_that_nobody_reads_is_closed_too(server: Running) -> Non
     with server.connect() as client:
         client.sendall(head("/deaf", "POST", "Transfer-Encoding: chunked"))
         assert one_answer(client) == (200, b"deaf")
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(*CUT_OFF):
             for _ in range(40):
                 client.sendall(b"2000\r\n" + b" " * 0x2000 + b"\r\n")
         assert closes_within(client, 5) == b""
@@ -549,7 +570,7 @@ def test_a_head_over_the_limit_is_refused_whole_or_in_parts(server: Running) -> 
     whole = server.ask(head("/", "GET", "X: " + "a" * 40_000, "Connection: close"))
     with server.connect() as client:
         client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ")
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(*CUT_OFF):
             for _ in range(LONGEST_HEAD_BYTES // 1000 + 2):
                 client.sendall(b"a" * 1000)
         endless = one_answer(client)
@@ -571,7 +592,7 @@ def test_a_head_that_does_not_come_is_not_waited_for(server: Running, first: byt
 
 def test_a_head_that_trickles_has_one_deadline(server: Running) -> None:
     begin = time.monotonic()
-    with server.connect() as client, pytest.raises(ConnectionError):  # noqa: PT012  # until it is closed
+    with server.connect() as client, pytest.raises(CUT_OFF):  # noqa: PT012  # until it is closed
         client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
         while time.monotonic() - begin < PATIENCE_SECONDS:
             client.sendall(b"X: y\r\n")
@@ -629,6 +650,62 @@ def is_open_at(server: Running, client: socket.socket) -> bool:
         if ports == (server.port, here) and state == "01":
             return True
     return False
+
+
+# Before the encryption (S66)
+
+
+@pytest.mark.parametrize("first", [b"", b"\x16\x03\x01\x02", head("/", "GET")])
+def test_a_handshake_that_does_not_come_is_not_waited_for(tmp_path: Path, first: bytes) -> None:
+    with running(tmp_path, tls=True) as server, server.connect_plain() as client:
+        client.sendall(first)
+
+        assert b"HTTP" not in closes_within(client, 3)
+
+
+def test_a_handshake_that_trickles_has_one_deadline(tmp_path: Path) -> None:
+    begin = time.monotonic()
+    with running(tmp_path, tls=True) as server, server.connect_plain() as client:
+        client.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+        with contextlib.suppress(*CUT_OFF):
+            while time.monotonic() - begin < PATIENCE_SECONDS:
+                client.sendall(b"x")
+                client.settimeout(0.02)
+                with contextlib.suppress(TimeoutError):
+                    if not client.recv(1):
+                        break
+
+    assert time.monotonic() - begin < 3
+
+
+def test_slow_handshakes_do_not_keep_others_from_being_served(tmp_path: Path) -> None:
+    roomy = Limits(connections=500, header_seconds=60)
+    with running(tmp_path, tls=True, limits=roomy) as server, contextlib.ExitStack() as stack:
+        for _ in range(300):
+            stack.enter_context(server.connect_plain())
+
+        assert is_served(server)
+
+
+def test_handshakes_count_against_the_cap_of_connections(tmp_path: Path) -> None:
+    patient = Limits(connections=1, header_seconds=60)
+    with running(tmp_path, tls=True, limits=patient) as server, contextlib.ExitStack() as stack:
+        held = [stack.enter_context(server.connect_plain()) for _ in range(300)]
+        closes_within(held[-1], 5)  # far over the cap: dropped unheard
+
+        with pytest.raises(OSError, match=r"reset|EOF"):
+            server.connect()
+
+
+def test_the_end_does_not_wait_for_a_handshake(tmp_path: Path) -> None:
+    patient = Limits(header_seconds=60)
+    with running(tmp_path, tls=True, limits=patient) as server, server.connect_plain() as client:
+        assert is_served(server)
+
+        server.stop()
+
+        assert server.ended.wait(PATIENCE_SECONDS)
+        assert closes_within(client, 3) == b""
 
 
 # Many (S66)

@@ -11,17 +11,21 @@ import contextlib
 import json
 import logging
 import math
+import os
 import re
 import resource
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final
 
 import httptools
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
 from weft.settings import Limits, Settings
 
@@ -42,16 +46,21 @@ _log = logging.getLogger(__name__)
 
 
 async def serve(
-    app: ASGIApp, settings: Settings, *, ready: Callable[[int], None], stop: asyncio.Event
+    app: ASGIApp,
+    settings: Settings,
+    *,
+    ready: Callable[[int], None],
+    stop: asyncio.Event,
+    tls: ssl.SSLContext | None = None,
 ) -> None:
     """Serve *app* until *stop* is set, then finish what is being answered, at most for the shutdown grace.
 
-    *ready* is called with the port, once, when requests are served. Cancelling ends it at once. Raises
-    OSError where the address cannot be had.
+    *ready* is called with the port, once, when requests are served. With *tls* all is encrypted. Cancelling
+    ends it at once. Raises OSError where the address cannot be had.
     """
     listener = _bound(settings.host, settings.port)
     _make_room(settings.limits.connections)
-    server = _Server(_Config(app, settings), ready, stop)
+    server = _Server(_Config(app, settings, tls), ready, stop)
     try:
         await server.serve(sockets=[listener])
     finally:
@@ -79,10 +88,10 @@ def _make_room(connections: int) -> None:
 
 
 class _Config(uvicorn.Config):
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, tls: ssl.SSLContext | None) -> None:
         super().__init__(
             app,
-            http=_Connection,
+            http=_Connection if tls is None else partial(_Handshake, tls),  # type: ignore[arg-type]  # is called only
             ws="none",
             lifespan="off",
             log_config=None,
@@ -93,10 +102,13 @@ class _Config(uvicorn.Config):
             timeout_graceful_shutdown=math.ceil(settings.shutdown_grace.total_seconds()),
         )
         self.limits = settings.limits
+        self.handshakes: set[asyncio.Task[None]] = set()
 
 
 class _Server(uvicorn.Server):
     """uvicorn's server, stopped by an event: signals belong to the caller."""
+
+    config: _Config
 
     def __init__(self, config: _Config, ready: Callable[[int], None], stop: asyncio.Event) -> None:
         super().__init__(config)
@@ -116,13 +128,19 @@ class _Server(uvicorn.Server):
                 async with asyncio.timeout(1):  # the Date header is made anew each second
                     await self._stop.wait()
             await self.on_tick(0)
+        self._drop_handshakes()
 
     def drop(self) -> None:
         """End at once what is left: nothing after a graceful end, all where the caller was cancelled."""
         for server in self.servers:
             server.close()
+        self._drop_handshakes()
         for connection in list(self.server_state.connections):
             connection.transport.abort()
+
+    def _drop_handshakes(self) -> None:
+        for handshake in list(self.config.handshakes):
+            handshake.cancel()
 
 
 class _Phase(StrEnum):
@@ -258,11 +276,11 @@ class _Connection(HttpToolsProtocol):
             return
         self._lingered_bytes = 0
         self._drop_deadline()
-        if not self.transport.can_write_eof():
-            self.transport.close()
-            return
-        self.transport.write_eof()
         self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self.transport.close()  # TLS says that it ends, and reads on until the client says so too
         self._end = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
 
     def _discard(self, count: int) -> None:
@@ -343,6 +361,43 @@ class _Connection(HttpToolsProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         self.linger()
+
+
+class _Handshake(asyncio.Protocol):
+    """A connection before it is encrypted, for at most as long as a head may take.
+
+    It counts against the cap. The loop's own TLS server tells nobody of a connection before its handshake is
+    over, and leaves a minute for that.
+    """
+
+    def __init__(
+        self, tls: ssl.SSLContext, *, config: _Config, server_state: ServerState, **named: Any
+    ) -> None:
+        self._tls = tls
+        self._config = config
+        self._connections = server_state.connections
+        self._makes_connection = partial(_Connection, config=config, server_state=server_state, **named)
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+        under_way = self._config.handshakes
+        over = len(self._connections) + len(under_way) - self._config.limits.connections
+        if over <= _REFUSED_AT_ONCE:
+            # Taken away from this transport, which would read what belongs to the handshake.
+            plain = socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno()))
+            task = asyncio.get_running_loop().create_task(self._secure(plain))
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
+        transport.abort()
+
+    async def _secure(self, plain: socket.socket) -> None:
+        with contextlib.suppress(OSError, TimeoutError):
+            await asyncio.get_running_loop().connect_accepted_socket(
+                self._makes_connection,
+                plain,
+                ssl=self._tls,
+                ssl_handshake_timeout=self._config.limits.header_seconds,
+                ssl_shutdown_timeout=LINGER_SECONDS,
+            )
 
 
 class _LingeringTransport:
