@@ -1,9 +1,9 @@
 """What a query asks for, as data. A store compiles it; nothing of a query's text ever becomes SQL.
 
-A condition is true, false or *unknown*, and selects what it is true for. As in SQL, NOT of unknown is unknown;
-AND and OR are unknown where the other side does not decide. It is unknown where a property is missing, or is
-of another type than what it is compared with: types are null, boolean, number, string, object and array.
-Text is compared by code points, in its own case. An integer and a real are numbers alike.
+A condition is true, false or *unknown*, and selects what it is true for. As in SQL, NOT of unknown is
+unknown; AND and OR are unknown where the other side does not decide. It is unknown where a property is
+missing, or is of another type than what it is compared with: types are null, boolean, number, string, object
+and array. Text is compared by code points, in its own case. An integer and a real are numbers alike.
 """
 
 from __future__ import annotations
