@@ -1,13 +1,14 @@
 # Each target is one word a person would say; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help quick check docs model torture fuzz bench demo
+.PHONY: help quick check docs model torture fuzz bench bench-twins demo
 
 KILLS ?= 200
+IMPORTS ?= 100
 MINUTES ?= 10
 RUNS ?= 5
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 # Left to CI: what starts many processes, walks for long or fits models.
 SLOW = tests/e2e tests/runners tests/examples tests/cli tests/engine/test_engine_races.py \
@@ -29,14 +30,19 @@ docs: ## redraw the generated parts of docs/architecture.md
 model: ## check the TLA+ model and its seeded mistakes with TLC (needs Java)
 	./run --group model python -m tests.model
 
-torture: ## kill -9 the whole server KILLS times under load (default 200) and count what was lost
+torture: ## kill -9 the whole server KILLS times under load (default 200) and IMPORTS times while it imports
 	./run python -m tests.torture --kills $(KILLS)
+	./run python -m tests.torture.imports --kills $(IMPORTS) --cancels $(IMPORTS)
 
-fuzz: ## send mutated requests to both faces for MINUTES (default 10)
+fuzz: ## mutated requests to all faces, then inputs of NDJSON and DTDL, each for MINUTES (default 10)
 	./run python -m tests.fuzz --seconds $$(( $(MINUTES) * 60 ))
+	./run python -m tests.fuzz.parsers --seconds $$(( $(MINUTES) * 60 ))
 
 bench: ## measure, beside a FastAPI app on the same machine; writes bench/results/
 	./run --group bench python -m bench --runs $(RUNS)
+
+bench-twins: ## measure imports of up to 12 M entities beside a bare loop (half an hour); writes bench/results/
+	./run --group bench python -m bench.twins
 
 demo: ## a forecast that completes and one that is cancelled
 	./run weft demo

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -64,10 +65,18 @@ class WeftProcess:
             )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
-        assert line.startswith("weft ready http://127.0.0.1:"), (line, self.log())
+        assert line.startswith(f"weft ready {self.scheme}://127.0.0.1:"), (line, self.log())
         self.ready_seconds = time.monotonic() - began
         self.url = line.split()[-1]
         return self
+
+    @property
+    def scheme(self) -> str:
+        return "https" if "--tls" in self.options else "http"
+
+    @property
+    def certificate(self) -> Path:
+        return self.data / "tls" / "cert.pem"
 
     def try_start(self) -> subprocess.CompletedProcess[str]:
         """Run the command of a server that is expected not to start."""
@@ -122,6 +131,11 @@ class WeftProcess:
         headers = {"Authorization": f"Bearer {self.token('core')}"}
         return self._call("GET", f"/weft/v1{path}", headers, None)
 
+    def twins(self, method: str, path: str, body: object = None) -> Answer:
+        mark = "&" if "?" in path else "?"
+        headers = {"Authorization": f"Bearer {self.token('twins')}"}
+        return self._call(method, f"{path}{mark}api-version=2023-10-31", headers, body)
+
     def host(self, method: str, path: str, body: object = None) -> Answer:
         headers = {
             "Authorization": self.token("workload"),
@@ -137,7 +151,7 @@ class WeftProcess:
 
     def _call(self, method: str, path: str, headers: dict[str, str], body: object) -> Answer:
         address = urlsplit(self.url)
-        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=20)
+        connection = self._connection(address.hostname or "", address.port)
         try:
             text = None if body is None else json.dumps(body)
             sent = headers if text is None else {**headers, "Content-Type": "application/json"}
@@ -146,6 +160,12 @@ class WeftProcess:
             return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
         finally:
             connection.close()
+
+    def _connection(self, host: str, port: int | None) -> http.client.HTTPConnection:
+        if self.scheme == "http":
+            return http.client.HTTPConnection(host, port, timeout=20)
+        trust = ssl.create_default_context(cafile=str(self.certificate))
+        return http.client.HTTPSConnection(host, port, timeout=20, context=trust)
 
     def token(self, purpose: str) -> str:
         if not self._tokens:
@@ -161,6 +181,7 @@ class WeftProcess:
                 user="admin", tenant=home.tenant, scopes=None, app=False, lifetime=hour
             ),
             "workload": issuer.subject_and_app(workload="Contoso.Tests", user="admin", tenant=home.tenant),
+            "twins": issuer.twins_token(user="admin", tenant=home.tenant, lifetime=hour),
             "tenant": home.tenant,
         }
 

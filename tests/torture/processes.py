@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,11 @@ class Process:
 
 def alive(process: Process) -> bool:
     return process in _parents()
+
+
+def kill(process: Process) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+        os.kill(process.pid, signal.SIGKILL)
 
 
 def descendants(pid: int) -> set[Process]:
