@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
+import msgspec
+
 from weft.engine.errors import LeaseLost, StoreUnavailable
-from weft.engine.jobs import Outcome
+from weft.engine.jobs import Completed, ErrorDetail, Failed, JobError, Outcome, Progress, Stopped
 from weft.engine.ports import Run, Runner
 from weft.runners.waiting import Patience, surely
+from weft.twins import checkpoint as kept
+from weft.twins.bulk_jobs import fence_name
+from weft.twins.checkpoint import Checkpoint, Status
 from weft.twins.errors import FenceLost
 from weft.twins.graph import Batch, Bulk, BulkGraph, Fence
+
+SECONDS_BETWEEN_TELLINGS = 0.25
 
 T = TypeVar("T")
 
@@ -19,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class BulkRunner:
-    """Gives each job to the runner of its kind."""
+    """Gives each job to the runner of its kind, and FenceLost of that one the engine's name."""
 
     def __init__(self, runners: Mapping[str, Runner]) -> None:
         self._runners = runners
@@ -32,24 +40,28 @@ class BulkRunner:
 
 
 class Hold:
-    """One owner's hold on the graph: behind a fence, and patient with a store that is unavailable.
+    """One owner's hold on the graph: behind its fence, and patient with a store that is unavailable.
 
-    *store_id* names the store of the job, so that no other one's job has its name. Each call may raise
-    FenceLost.
+    *store_id* names the store of the job, so that no job of another has its name. *report_bytes* is how long
+    the job's log is. Each call may raise FenceLost.
     """
 
     def __init__(self, graph: BulkGraph, run: Run, *, store_id: str) -> None:
         self.graph = graph
-        self.fence = Fence(f"{store_id}/{run.job.number}", run.job.epoch)
+        self.fence = Fence(fence_name(store_id, run.job), run.job.epoch)
         self.report_bytes = 0
 
     async def take_over(self) -> Bulk:
-        bulk = await self.patiently(lambda: self.graph.take_over(self.fence))
+        """Return how far the job is, also where it is shut because it has ended."""
+        try:
+            bulk = await self._take_over()
+        except FenceLost:
+            known = await self.patiently(lambda: self.graph.bulk(self.fence.job))
+            if known is None or not _has_ended(known):
+                raise
+            bulk = known
         self.report_bytes = bulk.report_bytes
         return bulk
-
-    async def bulk(self) -> Bulk | None:
-        return await self.patiently(lambda: self.graph.bulk(self.fence.job))
 
     async def apply(self, batch: Batch) -> None:
         """Write *batch* once; the call ends with its commit even where the calling task is cancelled."""
@@ -58,17 +70,17 @@ class Hold:
         while True:
             try:
                 await surely(self.graph.apply(self.fence, batch))
+                break
             except StoreUnavailable as unavailable:
                 await _wait(patience, unavailable)
-            else:
-                self.report_bytes = length
-                return
-            # A write that failed may have been kept: after the next one that does not fail, it is known.
-            kept = await self.take_over()
-            if kept.checkpoint == batch.checkpoint and kept.report_bytes == length:
-                return
+            # What failed may have been kept: after the next write that does not fail, it is known.
+            known = await self._take_over()
+            if known.checkpoint == batch.checkpoint and known.report_bytes == length:
+                break
+        self.report_bytes = length
 
     async def shut(self) -> None:
+        """Let nobody write for the job any more. It may have been shut before, by whoever wrote its end."""
         await self.patiently(lambda: self.graph.shut(self.fence))
 
     async def patiently(self, call: Callable[[], Awaitable[T]]) -> T:
@@ -79,6 +91,47 @@ class Hold:
                 return await call()
             except StoreUnavailable as unavailable:
                 await _wait(patience, unavailable)
+
+    async def _take_over(self) -> Bulk:
+        return await self.patiently(lambda: self.graph.take_over(self.fence))
+
+
+class Telling:
+    """Tells progress, but not too often."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._next_at = 0.0
+
+    async def tell(self, progress: Progress) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._next_at:
+            self._next_at = now + SECONDS_BETWEEN_TELLINGS
+            await self._run.progress(progress)
+
+
+def outcome_of(checkpoint: Checkpoint) -> Outcome:
+    """Return what the engine is told of a job whose end is kept."""
+    end = checkpoint.end
+    if end is None:
+        raise ValueError("the job has not ended")
+    if end.status is Status.CANCELLED:
+        return Stopped()
+    if end.status is Status.SUCCEEDED:
+        return Completed(_result(checkpoint))
+    details = (ErrorDetail(end.code, end.reason),) if end.reason else ()
+    return Failed(JobError(end.code, end.message, details=details))
+
+
+def _result(checkpoint: Checkpoint) -> bytes:
+    return msgspec.json.encode(
+        {section.lower(): tally.accepted for section, tally in checkpoint.tallies.items()}
+    )
+
+
+def _has_ended(bulk: Bulk) -> bool:
+    checkpoint = kept.unpack(bulk.checkpoint)
+    return checkpoint is not None and checkpoint.end is not None
 
 
 async def _wait(patience: Patience, unavailable: StoreUnavailable) -> None:

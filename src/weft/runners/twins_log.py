@@ -8,59 +8,122 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from weft.blobs.ports import BlobUnavailable, Log
+from weft.engine.ports import Run
 from weft.runners.twins_bulk import Hold
-from weft.runners.waiting import Patience
+from weft.runners.waiting import CancelWished, Patience, before_cancel
+from weft.twins.graph import Bulk
 
 CHUNK_BYTES = 1024 * 1024
 STORAGE_PATIENCE_SECONDS = 600.0
+LAST_LINES_SECONDS = 1.0
 CLOSE_SECONDS = 0.5
 
-# Runs a function that blocks, in a thread, with its arguments: asyncio.to_thread.
+# Runs a function that blocks, with its arguments, in a thread: asyncio.to_thread.
 InThread = Callable[..., Awaitable[Any]]
 
 log = logging.getLogger(__name__)
 
 
 class LogWriter:
-    """Writes *blob* from *written* on; constructing it starts a task that `close` ends.
+    """The output blob of *run*, which `open_blob` opens, blocking; *bulk* says what it has for certain.
 
-    Waiting for it raises what ended it: BlobFault, or FenceLost.
+    Once it is open, a task writes all that comes into the log of *hold*; `close` ends it. Waiting raises
+    what ended that task: BlobFault, or FenceLost.
     """
 
-    def __init__(self, hold: Hold, blob: Log, in_thread: InThread, *, written: int) -> None:
+    def __init__(
+        self, hold: Hold, run: Run, bulk: Bulk, open_blob: Callable[[], Log], in_thread: InThread
+    ) -> None:
         self._hold = hold
-        self._blob = blob
+        self._run = run
+        self._written = bulk.reported_bytes
+        self._open_blob = open_blob
         self._in_thread = in_thread
-        self._written = written
+        self._blob: Log | None = None
+        self._task: asyncio.Future[None] | None = None
+        self._call: asyncio.Future[Any] | None = None
         self._grew = asyncio.Event()
         self._moved = asyncio.Event()
-        self._call: asyncio.Future[Any] | None = None
+
+    async def open(self, *, anew: bool) -> None:
+        """Open the blob; make it, or empty it, where it is *anew*. Raises BlobFault, CancelWished."""
+        if self._task is not None:
+            return
+        opening = asyncio.ensure_future(self._in_thread(_open, self._open_blob, anew))
+        self._call = opening
+        opening.add_done_callback(self._note_blob)
+        try:
+            await before_cancel(self._run, asyncio.shield(opening))
+        except asyncio.CancelledError:
+            await asyncio.wait({opening})  # or it might empty the log of whoever comes next
+            raise
+        except CancelWished:
+            await asyncio.wait({opening}, timeout=LAST_LINES_SECONDS)
+            raise
         self._task = asyncio.ensure_future(self._write())
 
     def grew(self) -> None:
-        """Tell it that the log in the graph has grown."""
+        """Tell it that there is more to write."""
         self._grew.set()
 
     async def until_behind_at_most(self, most_bytes: int) -> None:
         """Return once no more than *most_bytes* of the log are missing in the blob."""
+        self._raise_its_end()
         while self._hold.report_bytes - self._written > most_bytes:
             self._moved.clear()
             moved = asyncio.ensure_future(self._moved.wait())
-            await asyncio.wait({moved, self._task}, return_when=asyncio.FIRST_COMPLETED)
-            moved.cancel()
-            if self._task.done():
-                self._task.result()
+            news: set[asyncio.Future[Any]] = {moved} if self._task is None else {moved, self._task}
+            try:
+                await asyncio.wait(news, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                moved.cancel()
+            self._raise_its_end()
+
+    async def finish(self) -> bool:
+        """Return whether all is written; once the job is to be cancelled, there is only a moment for it."""
+        if self._hold.report_bytes == self._written:
+            return True
+        finishing = asyncio.ensure_future(self._finish())
+        try:
+            await before_cancel(self._run, asyncio.shield(finishing))
+        except CancelWished:
+            await asyncio.wait({finishing}, timeout=LAST_LINES_SECONDS)
+        finally:
+            if not finishing.done():
+                finishing.cancel()
+                await asyncio.wait({finishing})
+        if finishing.cancelled():
+            return False
+        finishing.result()
+        return True
 
     async def close(self) -> None:
         """Stop writing. A storage that hangs is not waited for: it can only get what it should have."""
-        self._task.cancel()
-        await asyncio.wait({self._task})
-        if self._call is not None and not self._call.done():
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._call is not None:
             await asyncio.wait({self._call}, timeout=CLOSE_SECONDS)
-        if self._call is not None and not self._call.done():
-            log.warning("the output blob does not answer, and is left")
-            return
-        await self._in_thread(self._blob.close)
+            if not self._call.done():
+                log.warning("the output blob does not answer, and is left")
+                return
+        if self._blob is not None:
+            await self._in_thread(self._blob.close)
+
+    async def _finish(self) -> None:
+        await self.open(anew=False)
+        self.grew()
+        await self.until_behind_at_most(0)
+
+    def _note_blob(self, opening: asyncio.Future[Log]) -> None:
+        if not opening.cancelled() and opening.exception() is None:
+            self._blob = opening.result()
+
+    def _raise_its_end(self) -> None:
+        if self._task is not None and self._task.done():
+            self._task.result()
+
+    # ---- the task
 
     async def _write(self) -> None:
         while True:
@@ -82,11 +145,27 @@ class LogWriter:
     async def _write_patiently(self, offset: int, data: bytes) -> None:
         patience = Patience(STORAGE_PATIENCE_SECONDS)
         while True:
-            self._call = asyncio.ensure_future(self._in_thread(self._blob.write, offset, data))
             try:
-                return await asyncio.shield(self._call)
+                return await self._write_once(offset, data)
             except BlobUnavailable as fault:
                 if patience.is_over:
                     raise
                 log.warning("output blob not written; trying again", extra={"reason": fault.message})
             await patience.wait()
+
+    async def _write_once(self, offset: int, data: bytes) -> None:
+        if self._blob is None:
+            raise RuntimeError("the output blob is not open")
+        self._call = asyncio.ensure_future(self._in_thread(self._blob.write, offset, data))
+        await asyncio.shield(self._call)
+
+
+def _open(open_blob: Callable[[], Log], anew: bool) -> Log:
+    blob = open_blob()
+    if anew:
+        try:
+            blob.create()
+        except BaseException:
+            blob.close()
+            raise
+    return blob

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Mapping
 from urllib.parse import quote
 from uuid import uuid4
@@ -49,18 +50,24 @@ class WorkloadClient:
         leftovers: Leftovers,
         clock: Clock,
         call_seconds: float,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        """*tls*: what trusts the workloads' certificates; None: what the machine trusts."""
         self._directory = directory
         self._leftovers = leftovers
         self._credentials = credentials
         self._clock = clock
         self._connect_seconds = call_seconds * CONNECT_SHARE
+        self._tls = tls
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=CONNECTIONS, limit_per_host=CONNECTIONS_A_WORKLOAD, keepalive_timeout=KEEP_IDLE_SECONDS
+                limit=CONNECTIONS,
+                limit_per_host=CONNECTIONS_A_WORKLOAD,
+                keepalive_timeout=KEEP_IDLE_SECONDS,
+                ssl=True if self._tls is None else self._tls,
             ),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_seconds),
             cookie_jar=aiohttp.DummyCookieJar(),

@@ -19,11 +19,12 @@ class Status(StrEnum):
 
 
 class End(msgspec.Struct, frozen=True):
-    """*code* and *message* are the job's error, where it failed."""
+    """*code* and *message* are the job's error, where it failed, *reason* what is behind it."""
 
     status: Status
     code: str = ""
     message: str = ""
+    reason: str = ""
 
 
 class Tally(msgspec.Struct, frozen=True):
