@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -29,6 +29,9 @@ from weft.faces.twins.tracing import traceresponse
 API_VERSION = "api-version"
 PAGE_SIZE = "max-items-per-page"
 GREATEST_PAGE_SIZE = 2**31 - 1  # swagger: integer
+
+
+Query = Mapping[str, str | Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +76,11 @@ class Call:
             return self.twins.page_size
         return min(whole_number(text, PAGE_SIZE, least=1, most=GREATEST_PAGE_SIZE), self.twins.page_size)
 
-    def url(self, path: str, query: Mapping[str, str] | None = None) -> str:
+    def url(self, path: str, query: Mapping[str, str | Sequence[str]] | None = None) -> str:
         """Return the URL of *path*, which is encoded, at the address and in the version of the caller."""
         scope = self.request.scope
         version = {API_VERSION: self.request.query_params[API_VERSION]}
-        asked = urlencode({**version, **(query or {})})
+        asked = urlencode({**version, **(query or {})}, doseq=True)
         return f"{scope['scheme']}://{_authority(scope)}{path}?{asked}"
 
     def position(self, listing: str) -> int:
@@ -90,7 +93,9 @@ class Call:
             return 0
         return paging.position_of(self.twins.secret, listing, self.caller, token)
 
-    def onward(self, listing: str, last: int, path: str, query: Mapping[str, str] | None = None) -> str:
+    def onward(
+        self, listing: str, last: int, path: str, query: Mapping[str, str | Sequence[str]] | None = None
+    ) -> str:
         """Return the URL of what follows entry number *last* of *listing*."""
         token = paging.mint(self.twins.secret, listing, self.caller, last)
         return self.url(path, {**(query or {}), paging.PARAMETER: token})
@@ -116,11 +121,13 @@ Handler = Callable[[Call], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """*is_job*: it counts against the rate of the Jobs API."""
+    """*is_job*: it counts against the rate of the Jobs API. *is_versioned*: it needs an `api-version`."""
 
     handle: Handler
     needs: DataRole
     is_job: bool = False
+    is_versioned: bool = True
+    is_versioned: bool = True
 
 
 class Endpoint:
@@ -158,7 +165,9 @@ class Endpoint:
         if operation.is_job:
             self._twins.rate.take()
         call = Call(self._twins, request, id, caller)
-        _check_version(call)
+        if operation.is_versioned:
+            if operation.is_versioned:
+            _check_version(call)
         return await operation.handle(call)
 
 

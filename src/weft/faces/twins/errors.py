@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 from starlette.responses import Response
 
 from weft.auth.errors import TokenFault, TokenRefused
+from weft.blobs.policy import UriRefused
 from weft.contracts import twins as wire
 from weft.engine.errors import (
     JobConflict,
@@ -25,6 +26,7 @@ from weft.faces.http import Refusal, Refused, shown
 from weft.faces.twins import answers
 from weft.faces.twins.access import RoleMissing, WrongTenant
 from weft.faces.twins.rate import TooFast
+from weft.twins.query.faults import QueryFault
 
 log = logging.getLogger(__name__)
 
@@ -69,14 +71,6 @@ class DeletionExists(TwinsFaceError):
         self.id = id
 
 
-class BlobsRefused(TwinsFaceError):
-    """*message* says which URI is refused, and why, without a signature."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
-
-
 class ModelNotFound(TwinsFaceError):
     def __init__(self, id: str) -> None:
         super().__init__(id)
@@ -94,6 +88,17 @@ class RelationshipNotFound(TwinsFaceError):
         super().__init__(id)
         self.source = source
         self.id = id
+
+
+class TooManyModels(TwinsFaceError):
+    def __init__(self, given: int, most: int) -> None:
+        super().__init__(given)
+        self.given = given
+        self.most = most
+
+
+class ContinuationRefused(TwinsFaceError):
+    """The continuation token of a query is not one that the caller was given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +155,7 @@ TABLE: dict[type[Exception], Row] = {
         ),
     ),
     Faulty: Row(400, INVALID, lambda e: " ".join(fault.message for fault in e.faults)),
-    BlobsRefused: Row(400, INVALID, lambda e: e.message),
+    UriRefused: Row(400, INVALID, lambda e: e.message),
     NoRoom: Row(
         429,
         "TooManyRequests",
@@ -194,6 +199,13 @@ TABLE: dict[type[Exception], Row] = {
         404,
         "RelationshipNotFound",
         lambda e: f"The digital twin {shown(e.source)} has no relationship {shown(e.id)}.",
+    ),
+    TooManyModels: Row(
+        400, "LimitExceeded", lambda e: f"dependenciesFor is given {e.given} times, {e.most} are allowed."
+    ),
+    QueryFault: Row(400, "SqlQueryError", lambda e: f"The query cannot be read: {e}."),
+    ContinuationRefused: Row(
+        400, "BadRequest", lambda _: "The continuationToken is not one that a query has given to you."
     ),
     TooFast: Row(
         429,

@@ -8,10 +8,13 @@ from typing import Protocol
 from weft.catalog.catalog import random_id
 from weft.catalog.model import Principal
 from weft.engine.engine import Engine
+from weft.faces.twins.blobs import Blobs
 from weft.faces.twins.rate import Unlimited
 from weft.settings import Limits, Pace, TwinsSettings
 from weft.twins.bulk_jobs import BulkJobs
 from weft.twins.graph import Graph
+from weft.twins.query.limits import LOCAL
+from weft.twins.query.limits import Limits as QueryLimits
 
 
 class Verifier(Protocol):
@@ -26,22 +29,6 @@ class Rate(Protocol):
 
     def take(self) -> None:
         """Raises rate.TooFast."""
-
-
-@dataclass(frozen=True, slots=True)
-class AdmittedBlobs:
-    """*input* and *output* may be shown: their signatures are redacted. *payload* opens the blobs."""
-
-    input: str
-    output: str
-    payload: bytes
-
-
-class Blobs(Protocol):
-    """Says which blobs an import may read and write."""
-
-    def admit(self, input_uri: str, output_uri: str) -> AdmittedBlobs:
-        """Raises errors.BlobsRefused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +50,7 @@ class TwinsFace:
     secret: bytes
     rate: Rate = field(default_factory=Unlimited)
     page_size: int = 100
+    query_limits: QueryLimits = LOCAL
 
     def new_id(self) -> str:
         return random_id()

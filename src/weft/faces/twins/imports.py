@@ -19,26 +19,27 @@ PATH = "/jobs/imports"
 async def add(call: Call) -> Response:
     key = _key(call)
     request = import_request(await call.body())
-    job = await call.twins.engine.submit(_new_job(call, key, request), room=call.twins.bulk.room)
-    return answers.with_body(201, _shown(call, job))
+    new = await _new_job(call, key, request)
+    job = await call.twins.engine.submit(new, room=call.twins.bulk.room)
+    return answers.with_body(201, shown(call, job))
 
 
 async def list_all(call: Call) -> Response:
     size = call.page_size()
     found = await call.twins.engine.oldest_first(IMPORTS, after=call.position(IMPORTS), limit=size + 1)
-    page = wire.ImportJobs([_shown(call, job) for job in found[:size]])
+    page = wire.ImportJobs([shown(call, job) for job in found[:size]])
     if len(found) > size:
         page.next_link = call.onward(IMPORTS, found[size - 1].number, PATH)
     return answers.with_body(200, page)
 
 
 async def get(call: Call) -> Response:
-    return answers.with_body(200, _shown(call, await call.twins.engine.get(_key(call))))
+    return answers.with_body(200, shown(call, await find(call)))
 
 
 async def cancel(call: Call) -> Response:
     job = await call.twins.engine.cancel(_key(call), by=call.caller.id)
-    return answers.with_body(200, _shown(call, job))
+    return answers.with_body(200, shown(call, job))
 
 
 async def delete(call: Call) -> Response:
@@ -46,9 +47,18 @@ async def delete(call: Call) -> Response:
     return answers.without_body(204)
 
 
-def _new_job(call: Call, key: JobKey, request: ImportRequest) -> NewJob:
-    """Raises BlobsRefused."""
-    blobs = call.twins.blobs.admit(request.input, request.output)
+async def find(call: Call) -> Job:
+    """Return the job of the path. Raises JobNotFound."""
+    return await call.twins.engine.get(_key(call))
+
+
+def shown(call: Call, job: Job) -> wire.ImportJob:
+    return mapping.import_job(job, call.twins.settings.keeps_jobs)
+
+
+async def _new_job(call: Call, key: JobKey, request: ImportRequest) -> NewJob:
+    """Raises UriRefused."""
+    blobs = await call.twins.blobs.admit(request.input, request.output)
     return NewJob(
         key=key,
         queue=QUEUE,
@@ -63,7 +73,3 @@ def _new_job(call: Call, key: JobKey, request: ImportRequest) -> NewJob:
 
 def _key(call: Call) -> JobKey:
     return JobKey(IMPORTS, job_id(call.path("id"), "id"))
-
-
-def _shown(call: Call, job: Job) -> wire.ImportJob:
-    return mapping.import_job(job, call.twins.settings.keeps_jobs)

@@ -18,18 +18,20 @@ STATUS = {
     State.FAILED: wire.Status.FAILED,
     State.CANCELLED: wire.Status.CANCELLED,
 }
-HAVE_FINISHED = frozenset({State.COMPLETED, State.FAILED})  # a cancelled job has no finishedDateTime
+# The contract has no cancelled deletion, and no call that cancels one.
+DELETION_STATUS = {**STATUS, State.CANCELLED: wire.Status.FAILED}
 
 
 def import_job(job: Job, keeps: timedelta) -> wire.ImportJob:
     """Return *job* as the contract shows it; *keeps*: how long after its creation it is purged."""
+    is_cancelled = job.state is State.CANCELLED  # as recorded: it has no finishedDateTime
     return wire.ImportJob(
         id=job.key.id,
         input_blob_uri=job.labels["input"],
         output_blob_uri=job.labels["output"],
         created_date_time=utc(job.submitted_at),
         last_action_date_time=utc(_last_action(job)),
-        finished_date_time=_finished(job),
+        finished_date_time=UNSET if is_cancelled else _finished(job),
         purge_date_time=utc(job.submitted_at + keeps),
         status=_status(job),
         error=_error(job),
@@ -42,7 +44,7 @@ def delete_job(job: Job, keeps: timedelta) -> wire.DeleteJob:
         created_date_time=utc(job.submitted_at),
         finished_date_time=_finished(job),
         purge_date_time=utc(job.submitted_at + keeps),
-        status=STATUS[job.state],
+        status=DELETION_STATUS[job.state],
         error=_error(job),
     )
 
@@ -68,7 +70,7 @@ def _last_action(job: Job) -> datetime:
 
 
 def _finished(job: Job) -> str | UnsetType:
-    return UNSET if job.ended_at is None or job.state not in HAVE_FINISHED else utc(job.ended_at)
+    return UNSET if job.ended_at is None else utc(job.ended_at)
 
 
 def _error(job: Job) -> wire.JobError | UnsetType:
