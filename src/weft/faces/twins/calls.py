@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -29,9 +29,6 @@ from weft.faces.twins.tracing import traceresponse
 API_VERSION = "api-version"
 PAGE_SIZE = "max-items-per-page"
 GREATEST_PAGE_SIZE = 2**31 - 1  # swagger: integer
-
-
-Query = Mapping[str, str | Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +124,6 @@ class Operation:
     needs: DataRole
     is_job: bool = False
     is_versioned: bool = True
-    is_versioned: bool = True
 
 
 class Endpoint:
@@ -166,7 +162,6 @@ class Endpoint:
             self._twins.rate.take()
         call = Call(self._twins, request, id, caller)
         if operation.is_versioned:
-            if operation.is_versioned:
             _check_version(call)
         return await operation.handle(call)
 
