@@ -6,14 +6,18 @@ The faces share the root: whatever lies below the first words of these addresses
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from starlette.routing import BaseRoute
 
 from weft.faces.routing import AnyCaseRoute, EveryPath, FaceMount
-from weft.faces.twins import deletions, imports
+from weft.faces.twins import deletions, imports, models, query
+from weft.faces.twins import twins as digital_twins
 from weft.faces.twins.access import DataRole
 from weft.faces.twins.calls import Endpoint, Handler, Operation
 from weft.faces.twins.face import TwinsFace
+from weft.twins.query.models import KnownModels
+from weft.twins.query.queries import Queries
 
 Operations = Mapping[str, Operation]
 
@@ -41,11 +45,30 @@ JOBS: Mapping[str, Operations] = {
     f"{deletions.PATH}/{{id}}": {"GET": _job(deletions.get, DataRole.READER)},
 }
 
-ADDRESSES: Mapping[str, Operations] = {**JOBS}
+TWIN = f"/{digital_twins.ROOT}/{{id}}"
 
 
 def routes(twins: TwinsFace) -> list[BaseRoute]:
     """Return the routes at the root; every other path below PREFIXES is EndpointNotFound."""
-    known = [AnyCaseRoute(path, Endpoint(twins, operations)) for path, operations in ADDRESSES.items()]
+    addresses = {**_graph(twins), **JOBS}
+    known = [AnyCaseRoute(path, Endpoint(twins, operations)) for path, operations in addresses.items()]
     nothing = EveryPath(Endpoint(twins, {}))
     return [*known, *(FaceMount(prefix, [nothing]) for prefix in PREFIXES)]
+
+
+def _graph(twins: TwinsFace) -> Mapping[str, Operations]:
+    known = KnownModels(twins.graph)
+    queries = Queries(known, twins.query_limits)
+    return {
+        models.PATH: {"GET": _read(partial(models.list_all, known))},
+        f"{models.PATH}/{{id}}": {"GET": _read(models.get)},
+        query.PATH: {"POST": _read(partial(query.select, queries))},
+        TWIN: {"GET": _read(digital_twins.get)},
+        f"{TWIN}/relationships": {"GET": _read(digital_twins.relationships)},
+        f"{TWIN}/relationships/{{relationshipId}}": {"GET": _read(digital_twins.relationship)},
+        f"{TWIN}/incomingrelationships": {"GET": _read(digital_twins.incoming)},
+    }
+
+
+def _read(handle: Handler) -> Operation:
+    return Operation(handle, DataRole.READER)

@@ -74,7 +74,7 @@ class Call:
       the property is no array.
     - IS_DEFINED, IS_NULL, IS_BOOL, IS_NUMBER, IS_STRING, IS_OBJECT: never unknown; a missing property is none
       of them. IS_PRIMITIVE: null, a boolean, a number or a string.
-    - IS_OF_MODEL (id, whether exactly it), without a path: `weft.twins.query.subtypes` replaces it by OneOf,
+    - IS_OF_MODEL (id, whether exactly it), without a path: `weft.twins.query.queries` replaces it by OneOf,
       so that no store sees it.
     """
 

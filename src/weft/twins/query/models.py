@@ -1,0 +1,70 @@
+"""What is known of the models of a graph, until they change: which extend a model, and what it needs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from weft.twins.graph import Graph, Model, Section
+
+MODELS_AT_ONCE: Final = 500
+
+
+class Models:
+    """The models as they were at one moment. *numbers*: by id, in the order of numbers."""
+
+    def __init__(self, stored: Sequence[Model]) -> None:
+        from weft.twins.dtdl.models import ModelSet
+
+        definitions: list[Mapping[str, Any]] = [json.loads(model.definition) for model in stored]
+        self.numbers: Mapping[str, int] = {model.id: model.number for model in stored}
+        self.last = stored[-1].number if stored else 0
+        self._set = ModelSet.trusted(definitions)
+        self._kinds: dict[str, list[str]] = defaultdict(list)
+        for id in self.numbers:
+            for ancestor in self._set[id].ancestors:
+                self._kinds[ancestor].append(id)
+
+    def kinds_of(self, id: str) -> tuple[str, ...]:
+        """Return *id* and the ids of all models that extend it; nothing where it is not known."""
+        return tuple(self._kinds.get(id, ()))
+
+    def with_dependencies(self, ids: Iterable[str]) -> list[str]:
+        """Return *ids*, which are known, and all that they extend and consist of, in the order of numbers."""
+        found: set[str] = set()
+        waiting = set(ids)
+        while waiting:
+            id = waiting.pop()
+            found.add(id)
+            interface = self._set[id]
+            waiting |= {*interface.ancestors, *interface.components.values()} - found
+        return [id for id in self.numbers if id in found]
+
+
+class KnownModels:
+    """Reads the models of *graph* again only where there are others than before."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._known = Models(())
+
+    async def now(self) -> Models:
+        """Raises StoreUnavailable."""
+        known = self._known
+        counts = await self._graph.counts()
+        newer = await self._graph.models(after=known.last, limit=1)
+        # Numbers are never used again: as many models and none newer are the same models.
+        if newer or counts[Section.MODELS] != len(known.numbers):
+            self._known = known = await asyncio.to_thread(Models, await self._stored())
+        return known
+
+    async def _stored(self) -> list[Model]:
+        models: list[Model] = []
+        while True:
+            page = await self._graph.models(after=models[-1].number if models else 0, limit=MODELS_AT_ONCE)
+            models.extend(page)
+            if len(page) < MODELS_AT_ONCE:
+                return models
