@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Any
 
+from weft.auth.certificate import Certificate
 from weft.engine.jobs import Job
 from weft.runners.workload_endpoint import Endpoint
 
@@ -73,7 +75,10 @@ class Hosted:
 class FaultServer:
     """Use as an async context manager; it is the caller's directory and credentials as well."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: Certificate | None = None, *, trusted: bool = True) -> None:
+        """*tls*: serve https with it, and let the caller trust it or not."""
+        self._served_with = tls.server_context() if tls else None
+        self._trusts = ssl.create_default_context(cafile=tls.chain) if tls and trusted else None
         self.job = Hosted()
         self.requests: list[Request] = []
         self.fired: Counter[tuple[Call, Fault]] = Counter()
@@ -87,7 +92,7 @@ class FaultServer:
         self._arrived = asyncio.Condition()
 
     async def __aenter__(self) -> FaultServer:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._served_with)
         self._port = self._server.sockets[0].getsockname()[1]
         self._hole = socket.socket()
         self._hole.bind(("127.0.0.1", 0))  # bound and not listening: every connection is refused
@@ -127,7 +132,8 @@ class FaultServer:
         if faults and faults[0] is Fault.REFUSED:
             self.fired[self._next_call, faults.pop(0)] += 1
             return Endpoint(f"http://127.0.0.1:{self._closed_port}/workload", "Contoso")
-        return Endpoint(f"http://127.0.0.1:{self._port}/workload", "Contoso")
+        scheme = "https" if self._served_with else "http"
+        return Endpoint(f"{scheme}://127.0.0.1:{self._port}/workload", "Contoso", self._trusts)
 
     def headers(self, job: Job) -> dict[str, str]:
         return {"Authorization": "SubjectAndAppToken1.0 secret", "x-ms-client-tenant-id": "the-tenant"}

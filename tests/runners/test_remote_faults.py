@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -14,6 +14,7 @@ import pytest
 
 from tests.engine.direct_store import DirectStore
 from tests.runners.fault_server import Call, Fault, FaultServer
+from weft.auth.certificate import Certificate
 from weft.engine.clock import SystemClock
 from weft.engine.engine import Engine
 from weft.engine.events import Events
@@ -79,10 +80,14 @@ class Caller:
 
 @asynccontextmanager
 async def calling(
-    path: Path, *, poll: float = 0.05, settings: CallerSettings = SETTINGS
+    path: Path,
+    *,
+    poll: float = 0.05,
+    settings: CallerSettings = SETTINGS,
+    server: FaultServer | None = None,
 ) -> AsyncIterator[Caller]:
     store = DirectStore(path / "weft.db")
-    async with FaultServer() as workload:
+    async with server or FaultServer() as workload:
         engine = Engine(store, SystemClock(), Events())
         runner = RemoteWorkloadRunner(
             settings,
@@ -200,6 +205,30 @@ async def test_a_proxy_of_the_environment_is_not_used(
         job = await caller.end()
 
         assert job.state is State.COMPLETED
+
+
+async def test_a_workload_is_called_through_tls_with_the_certificate_its_endpoint_trusts(
+    tmp_path: Path,
+) -> None:
+    certificate = Certificate.open(tmp_path / "data", host="127.0.0.1", now=datetime.now(UTC))
+    async with calling(tmp_path, server=FaultServer(certificate)) as caller:
+        await caller.submit()
+
+        job = await caller.end()
+
+        assert job.state is State.COMPLETED
+
+
+async def test_a_workload_whose_certificate_nothing_trusts_is_sent_nothing(tmp_path: Path) -> None:
+    certificate = Certificate.open(tmp_path / "data", host="127.0.0.1", now=datetime.now(UTC))
+    async with calling(tmp_path, server=FaultServer(certificate, trusted=False)) as caller:
+        await caller.submit()
+
+        job = await caller.end()
+
+        assert job.error is not None
+        assert job.error.code == "WorkloadUnreachable"
+        assert caller.workload.requests == []
 
 
 async def test_a_workload_that_is_never_there_fails_the_job_at_once(tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
-from collections.abc import Mapping
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -38,6 +39,8 @@ KEEP_IDLE_SECONDS = (
 )
 CONNECT_SHARE = 0.5  # of a call's time; a connection that was never made proves that nothing was delivered
 
+Send = Callable[[], AbstractAsyncContextManager[aiohttp.ClientResponse]]
+
 
 class WorkloadClient:
     """Calls workloads; trouble of any kind is an answer, never an exception."""
@@ -50,24 +53,18 @@ class WorkloadClient:
         leftovers: Leftovers,
         clock: Clock,
         call_seconds: float,
-        tls: ssl.SSLContext | None = None,
     ) -> None:
-        """*tls*: what trusts the workloads' certificates; None: what the machine trusts."""
         self._directory = directory
         self._leftovers = leftovers
         self._credentials = credentials
         self._clock = clock
         self._connect_seconds = call_seconds * CONNECT_SHARE
-        self._tls = tls
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=CONNECTIONS,
-                limit_per_host=CONNECTIONS_A_WORKLOAD,
-                keepalive_timeout=KEEP_IDLE_SECONDS,
-                ssl=True if self._tls is None else self._tls,
+                limit=CONNECTIONS, limit_per_host=CONNECTIONS_A_WORKLOAD, keepalive_timeout=KEEP_IDLE_SECONDS
             ),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_seconds),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -106,19 +103,26 @@ class WorkloadClient:
             answer = await self._leftovers.answer(call, job)
         else:
             url = URL(endpoint.base_url + path_of(job) + suffix, encoded=True)
-            answer = await self._within(by, call, method, url, self._headers(job, body), body)
+            send = partial(
+                self._open.request,
+                method,
+                url,
+                headers=self._headers(job, body),
+                data=body,
+                allow_redirects=False,
+                ssl=endpoint.tls or True,
+            )
+            answer = await self._within(by, call, send)
         if not isinstance(answer, Accepted | Reported):
             log.warning("workload call failed", extra={"job": job.key.id, "call": call, **told(answer)})
         return answer
 
-    async def _within(
-        self, by: float, call: str, method: str, url: URL, headers: Mapping[str, str], body: bytes | None
-    ) -> Answer:
+    async def _within(self, by: float, call: str, send: Send) -> Answer:
         if asyncio.get_running_loop().time() >= by:
             return Silence("no time was left for the call", arrived=False)
         try:
             async with asyncio.timeout_at(by):
-                return await self._exchange(call, method, url, headers, body)
+                return await self._exchange(call, send)
         except TimeoutError as timeout:
             never_sent = isinstance(timeout, aiohttp.ConnectionTimeoutError)
             return Silence(
@@ -129,11 +133,8 @@ class WorkloadClient:
         except (aiohttp.ClientError, OSError) as broken:
             return Silence(f"connection broke: {type(broken).__name__}")
 
-    async def _exchange(
-        self, call: str, method: str, url: URL, headers: Mapping[str, str], body: bytes | None
-    ) -> Answer:
-        request = self._open.request(method, url, headers=headers, data=body, allow_redirects=False)
-        async with request as response:
+    async def _exchange(self, call: str, send: Send) -> Answer:
+        async with send() as response:
             status = response.status
             if call == "create" and 200 <= status < 300:
                 return Accepted()

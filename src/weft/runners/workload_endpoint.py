@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,10 +13,14 @@ from weft.runners.workload_answers import Answer, Refused, Silence
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a workload's backend is. *base_url* has no slash at its end."""
+    """Where a workload's backend is. *base_url* has no slash at its end.
+
+    *tls*: what trusts its certificate; None: what the machine trusts.
+    """
 
     base_url: str
     workload: str
+    tls: ssl.SSLContext | None = None
 
 
 class Directory(Protocol):
