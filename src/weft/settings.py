@@ -146,8 +146,19 @@ class Elsewhere:
 
     url: str | None
     token: str | None
+    certificate: Path | None = None
 
 
 def elsewhere(environ: Mapping[str, str] = os.environ) -> Elsewhere:
-    """Return what `WEFT_URL` and `WEFT_TOKEN` say; an empty variable says nothing."""
-    return Elsewhere(url=environ.get("WEFT_URL") or None, token=environ.get("WEFT_TOKEN") or None)
+    """Return what `WEFT_URL`, `WEFT_TOKEN` and `WEFT_CA` say; an empty variable says nothing."""
+    trusted = environ.get("WEFT_CA")
+    return Elsewhere(
+        url=environ.get("WEFT_URL") or None,
+        token=environ.get("WEFT_TOKEN") or None,
+        certificate=Path(trusted) if trusted else None,
+    )
+
+
+def storage_connection(environ: Mapping[str, str] = os.environ) -> str | None:
+    """Return the Azure Storage connection string of the environment: no option, for it holds a key."""
+    return environ.get("AZURE_STORAGE_CONNECTION_STRING") or None

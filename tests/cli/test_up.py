@@ -11,6 +11,11 @@ import pytest
 from tests.cli.conftest import WEFT, Done, Weft
 from weft.cli import up
 from weft.cli.errors import Misused
+from weft.cli.main import main
+from weft.cli.storage import blob_settings
+from weft.settings import BlobSettings, Settings
+
+LOCAL_ACCOUNT = "http://127.0.0.1:10000/devstoreaccount1"
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.test", ""])
@@ -42,6 +47,87 @@ def test_a_workload_that_is_not_named_as_module_and_attribute_is_refused(
 
     assert (done.code, done.out) == (2, "")
     assert "MODULE:ATTR" in done.err
+
+
+@pytest.mark.parametrize("bulk_jobs", ["0", "-1", "1.5"])
+def test_no_bulk_jobs_at_once_are_refused(weft: Weft, tmp_path: Path, bulk_jobs: str) -> None:
+    done = weft("up", "--data", str(tmp_path / "data"), "--bulk-jobs", bulk_jobs)
+
+    assert (done.code, done.out) == (2, "")
+    assert "--bulk-jobs" in done.err
+
+
+@pytest.mark.parametrize("name", ["missing", "file", "loop"])
+def test_a_blob_root_that_is_no_directory_is_refused(weft: Weft, tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+
+    done = weft("up", "--data", str(tmp_path / "data"), "--blob-root", str(tmp_path / name))
+
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"weft: --blob-root {tmp_path / name}")
+    assert len(done.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "*",
+        "",
+        " ",
+        "https://*.blob.core.windows.net",
+        "acct.blob.core.windows.net",
+        "ftp://acct.blob.core.windows.net",
+        "https://",
+        "https://acct.blob.core.windows.net@evil.test",
+        "https://acct.blob.core.windows.net/?sig=secret",
+        "https://acct.blob.core.windows.net#x",
+        "https://acct.blob.core.windows.net:port",
+        "https://[::1",
+        "http://acct.blob.core.windows.net",
+        "http://127.0.0.1.evil.test:10000/devstoreaccount1",
+    ],
+)
+def test_a_blob_host_that_is_no_storage_account_is_refused(weft: Weft, tmp_path: Path, host: str) -> None:
+    done = weft("up", "--data", str(tmp_path / "data"), f"--blob-host={host}")
+
+    assert (done.code, done.out) == (2, "")
+    assert "--blob-host" in done.err
+    assert "secret" not in done.err
+    assert len(done.err.splitlines()) == 1
+    assert not (tmp_path / "data").exists()
+
+
+def test_blobs_are_those_of_the_current_directory_unless_more_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("AZURE_STORAGE_CONNECTION_STRING", raising=False)
+
+    plain = blob_settings(None, None)
+    more = blob_settings([Path("link")], ["https://acct.blob.core.windows.net/", LOCAL_ACCOUNT])
+
+    assert plain == BlobSettings(roots=(tmp_path,))
+    assert more.roots == (tmp_path,)
+    assert more.hosts == ("https://acct.blob.core.windows.net", LOCAL_ACCOUNT)
+
+
+def test_the_key_of_a_storage_account_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", "AccountName=a;AccountKey=a2V5")
+
+    assert blob_settings(None, None).connection == "AccountName=a;AccountKey=a2V5"
+
+
+def test_all_that_was_asked_for_reaches_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Settings] = []
+    monkeypatch.setattr(up, "_serve", asked.append)
+
+    main(["up", "--data", str(tmp_path), "--tls", "--bulk-jobs", "3", "--strict-relationships"])
+
+    (settings,) = asked
+    assert settings.scheme == "https"
+    assert (settings.twins.bulk_jobs, settings.twins.strict) == (3, True)
 
 
 def test_a_workload_that_cannot_be_imported_is_refused_with_the_reason(tmp_path: Path) -> None:

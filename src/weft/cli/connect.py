@@ -2,27 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from weft.cli.errors import Misused
-from weft.cli.server import find_server, unknown_key
-from weft.client import ApiError, WeftClient
+from weft.cli.errors import CommandFailed, Misused
+from weft.cli.server import Address, Audience, find_server, unknown_key
+from weft.client import ApiError, TwinsClient, WeftClient
 
 
 @asynccontextmanager
 async def connect(data: Path | None) -> AsyncIterator[WeftClient]:
     """Raises CommandFailed where there is no server, or one that does not know the key we sign with."""
     address = find_server(data)
+    with _usable(address):
+        client = WeftClient(address.url, address.token, certificate=address.certificate)
+    async with client:
+        with _known_key(address):
+            yield client
+
+
+@asynccontextmanager
+async def connect_twins(data: Path | None) -> AsyncIterator[TwinsClient]:
+    """Raises CommandFailed, as connect does."""
+    address = find_server(data, Audience.TWINS)
+    with _usable(address):
+        client = TwinsClient(address.url, address.token, certificate=address.certificate)
+    async with client:
+        with _known_key(address):
+            yield client
+
+
+@contextmanager
+def _usable(address: Address) -> Iterator[None]:
     try:
-        client = WeftClient(address.url, address.token)
+        yield
     except ValueError as wrong:
         raise Misused(f"WEFT_URL: {wrong}") from None
-    async with client:
-        try:
-            yield client
-        except ApiError as refused:
-            if refused.code == "InvalidToken" and address.signed_with is not None:
-                raise unknown_key(address.url, address.signed_with) from None
-            raise
+    except OSError as unreadable:
+        raise CommandFailed(f"cannot trust the certificates of {address.certificate}: {unreadable}") from None
+
+
+@contextmanager
+def _known_key(address: Address) -> Iterator[None]:
+    try:
+        yield
+    except ApiError as refused:
+        if refused.status == 401 and refused.code in TOKEN_REFUSED and address.signed_with is not None:
+            raise unknown_key(address.url, address.signed_with) from None
+        raise
+
+
+TOKEN_REFUSED = frozenset({"InvalidToken", "Unauthorized"})

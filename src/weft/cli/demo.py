@@ -47,14 +47,14 @@ def demo(*, data: Data = None) -> int:
     token = own_token(directory)
     with _sigterm_as_interrupt(), served(directory) as server:
         _say("server", f"{'started' if server.started else 'found running'} at {server.url}")
-        asyncio.run(_show(server.url, token))
+        asyncio.run(_show(server, token))
     _check_stopped(server)
     print("\nOne forecast completed, one was cancelled and is gone.")
     return Exit.OK
 
 
-async def _show(url: str, token: str) -> None:
-    async with WeftClient(url, token) as client:
+async def _show(server: Served, token: str) -> None:
+    async with WeftClient(server.url, token, certificate=server.certificate) as client:
         place = await _place(client)
         await _forecast(client, place)
         await _cancel(client, place)

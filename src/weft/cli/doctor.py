@@ -15,10 +15,12 @@ from pathlib import Path
 from weft.cli.errors import CommandFailed, Exit
 from weft.cli.options import AsJson, Data
 from weft.cli.output import print_json, printable
-from weft.cli.server import own_token, running_server
+from weft.cli.server import Running, own_token, running_server
 from weft.settings import data_directory
 
-SECRETS = ("keys", "keys/signing.pem", "keys/secret", "tenant", "weft.db")
+SECRETS = (
+    "keys", "keys/signing.pem", "keys/secret", "tenant", "tls", "tls/key.pem", "weft.db", "graph.db",
+)  # fmt: skip
 CLOCK_TOLERANCE_SECONDS = 5.0
 EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -93,7 +95,7 @@ def _server(data: Path) -> Iterator[Finding]:
     if running is None:
         yield from _without_server(data, locked=locked)
         return
-    yield asyncio.run(_reach(running.url, running.pid, data))
+    yield asyncio.run(_reach(running, data))
     text = "held by the server" if locked else "not held by the server that says it runs"
     yield Finding("store lock", locked, text)
 
@@ -109,16 +111,21 @@ def _without_server(data: Path, *, locked: bool) -> Iterator[Finding]:
     yield Finding("store lock", True, "free")
 
 
-async def _reach(url: str, pid: int, data: Path) -> Finding:
+async def _reach(running: Running, data: Path) -> Finding:
     """Call the server as any command would."""
     from weft.client import ClientError, Patience, WeftClient  # noqa: PLC0415
 
     try:
-        async with WeftClient(url, own_token(data), patience=Patience(attempts=1, call_seconds=5)) as client:
+        async with WeftClient(
+            running.url,
+            own_token(data),
+            patience=Patience(attempts=1, call_seconds=5),
+            certificate=running.trusted,
+        ) as client:
             known = [workspace async for workspace in client.workspaces()]
-    except (ClientError, CommandFailed) as failed:
-        return Finding("server", False, f"process {pid}: {failed}")
-    return Finding("server", True, f"{url}, process {pid}, answers ({len(known)} workspaces)")
+    except (ClientError, CommandFailed, OSError) as failed:
+        return Finding("server", False, f"process {running.pid}: {failed}")
+    return Finding("server", True, f"{running.url}, process {running.pid}, answers ({len(known)} workspaces)")
 
 
 def _is_locked(path: Path) -> bool:

@@ -25,11 +25,15 @@ LOG_NAME = "demo-server.log"
 
 @dataclass(slots=True)
 class Served:
-    """*started*: it was not running before. *exit_code* is known once it has been stopped."""
+    """*started*: it was not running before. *exit_code* is known once it has been stopped.
+
+    *certificate*: what to trust, where it serves https.
+    """
 
     url: str
     started: bool
     exit_code: int | None = None
+    certificate: Path | None = None
 
 
 @contextmanager
@@ -40,7 +44,7 @@ def served(data: Path) -> Iterator[Served]:
     """
     running = running_server(data)
     if running is not None:
-        yield Served(running.url, started=False)
+        yield Served(running.url, started=False, certificate=running.trusted)
         return
     log = data / LOG_NAME
     with _pipe() as (reads, writes), log.open("w") as logged:

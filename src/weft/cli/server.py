@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,11 +18,19 @@ USER = "admin"
 
 
 class Running(msgspec.Struct, frozen=True):
-    """What a running server writes into `server.json` in its data directory."""
+    """What a running server writes into `server.json` in its data directory.
+
+    *certificate*: the path of what to trust, where it serves https.
+    """
 
     url: str
     pid: int
     version: str
+    certificate: str | None = None
+
+    @property
+    def trusted(self) -> Path | None:
+        return None if self.certificate is None else Path(self.certificate)
 
     @property
     def lives(self) -> bool:
@@ -31,11 +40,22 @@ class Running(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """*signed_with*: the data directory whose key signed the token; None: the token was given."""
+    """*signed_with*: the data directory whose key signed the token; None: the token was given.
+
+    *certificate*: a file of certificates to trust in place of the machine's; None: those of the machine.
+    """
 
     url: str
     token: str
     signed_with: Path | None = None
+    certificate: Path | None = None
+
+
+class Audience(StrEnum):
+    """Whom a token is for."""
+
+    CORE = "core"
+    TWINS = "twins"
 
 
 def running_server(data: Path) -> Running | None:
@@ -49,7 +69,7 @@ def running_server(data: Path) -> Running | None:
     return found if found.lives else None
 
 
-def find_server(data: Path | None) -> Address:
+def find_server(data: Path | None, audience: Audience = Audience.CORE) -> Address:
     """Raises CommandFailed where there is no server, or nothing to prove to it who is calling."""
     pointed = elsewhere()
     directory = data_directory(data)
@@ -59,19 +79,20 @@ def find_server(data: Path | None) -> Address:
             raise CommandFailed(
                 f"no server runs on {directory}; start one with: weft up{data_option(directory)}"
             )
-        return _address(local.url, pointed.token, directory)
+        address = _address(local.url, pointed.token, directory, audience)
+        return replace(address, certificate=local.trusted or pointed.certificate)
     if pointed.token is None and not is_loopback(urlsplit(pointed.url).hostname or ""):
         raise Misused(f"WEFT_URL is {pointed.url}; set WEFT_TOKEN to a token for it")
-    return _address(pointed.url, pointed.token, directory)
+    return replace(_address(pointed.url, pointed.token, directory, audience), certificate=pointed.certificate)
 
 
-def _address(url: str, token: str | None, data: Path) -> Address:
+def _address(url: str, token: str | None, data: Path, audience: Audience) -> Address:
     """A key made only now is one that no server knows: none is made."""
     if token is not None:
         return Address(url, token)
     if not _has_key(data):
         raise unknown_key(url, data)
-    return Address(url, own_token(data), signed_with=data)
+    return Address(url, own_token(data, audience), signed_with=data)
 
 
 def _has_key(data: Path) -> bool:
@@ -92,11 +113,12 @@ def data_option(data: Path | None) -> str:
     return "" if data is None else f" --data {shlex.quote(str(data))}"
 
 
-def own_token(data: Path) -> str:
-    """Return a token for Core signed with the key of the directory; the key is made now if there is none."""
+def own_token(data: Path, audience: Audience = Audience.CORE) -> str:
+    """Return a token signed with the key of the directory; the key is made now if there is none."""
     from weft.cli.signing import open_issuer  # noqa: PLC0415 - cryptography, which a given token does not need
 
-    return open_issuer(data).issuer.core_token(USER)
+    issuer = open_issuer(data).issuer
+    return issuer.core_token(USER) if audience is Audience.CORE else issuer.twins_token(USER)
 
 
 def is_loopback(host: str) -> bool:

@@ -12,21 +12,42 @@ from cyclopts import Parameter
 from weft.cli.errors import CommandFailed, Misused
 from weft.cli.options import Data, whole
 from weft.cli.server import is_loopback
-from weft.settings import EXAMPLE_WORKLOAD, Profile, Settings, data_directory
+from weft.cli.storage import blob_settings
+from weft.settings import EXAMPLE_WORKLOAD, Profile, Settings, TwinsSettings, data_directory
 
 Workloads = Annotated[
     list[str] | None,
     Parameter(name="--workload", help="A workload to host, as MODULE:ATTR; repeatable [the example]."),
 ]
+Roots = Annotated[
+    list[Path] | None,
+    Parameter(
+        name="--blob-root",
+        help="A directory whose files imports may read, and write logs to; repeatable [the current one].",
+    ),
+]
+Hosts = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--blob-host",
+        help="A storage account whose blobs imports may use, as https://acct.blob.core.windows.net; "
+        "repeatable [none]. Its key: AZURE_STORAGE_CONNECTION_STRING.",
+    ),
+]
 
 
-def up(
+def up(  # noqa: PLR0913 - each is an option of the command
     *,
     data: Data = None,
     host: str = "127.0.0.1",
     port: Annotated[int, Parameter(converter=whole, allow_leading_hyphen=True)] = 7431,
     profile: Literal["local", "service"] = "local",
     workload: Workloads = None,
+    blob_root: Roots = None,
+    blob_host: Hosts = None,
+    bulk_jobs: Annotated[int, Parameter(converter=whole, allow_leading_hyphen=True)] = 1,
+    strict_relationships: bool = False,
+    tls: bool = False,
 ) -> int:
     """Serve until SIGTERM, which drains; a second one stops at once.
 
@@ -38,36 +59,53 @@ def up(
         The port to listen on; 0 picks a free one.
     profile
         local: quick polls and no limits; service: as the real services.
+    bulk_jobs
+        How many imports and deletions may run at once.
+    strict_relationships
+        Refuse properties of relationships that their model does not declare.
+    tls
+        Serve https, with a certificate of its own in DATA/tls/cert.pem.
     """
     check_platform(sys.platform)
-    settings = _settings(data_directory(data), host=host, port=port, profile=profile, workloads=workload)
+    if bulk_jobs < 1:
+        raise Misused(f"--bulk-jobs must be at least 1, not {bulk_jobs}")
+    settings = Settings(
+        data=data_directory(data),
+        host=_loopback(host),
+        port=_port(port),
+        profile=Profile(profile),
+        workloads=_workloads(workload),
+        tls=tls,
+        twins=TwinsSettings(
+            bulk_jobs=bulk_jobs, strict=strict_relationships, blobs=blob_settings(blob_root, blob_host)
+        ),
+    )
     if "" not in sys.path:
         sys.path.insert(0, "")  # a workload may lie in the current directory
     return _serve(settings)
 
 
-def _settings(
-    data: Path, *, host: str, port: int, profile: Literal["local", "service"], workloads: list[str] | None
-) -> Settings:
-    """Raises Misused for a combination that is insecure or impossible."""
+def _loopback(host: str) -> str:
     if not is_loopback(host):
         raise Misused(
             f"--host {host} is not a loopback address: the local issuer signs tokens for whoever can read "
             "the data directory, and must not be trusted beyond this machine"
         )
+    return host
+
+
+def _port(port: int) -> int:
     if not 0 <= port <= 65535:
         raise Misused(f"--port must be from 0 to 65535, not {port}")
-    for name in workloads or ():
+    return port
+
+
+def _workloads(names: list[str] | None) -> tuple[str, ...]:
+    for name in names or ():
         module, colon, attribute = name.partition(":")
         if not (module and colon and attribute):
             raise Misused(f"--workload must be MODULE:ATTR, not {name!r}")
-    return Settings(
-        data=data,
-        host=host,
-        port=port,
-        profile=Profile(profile),
-        workloads=tuple(workloads or [EXAMPLE_WORKLOAD]),
-    )
+    return tuple(names or [EXAMPLE_WORKLOAD])
 
 
 def _serve(settings: Settings) -> int:

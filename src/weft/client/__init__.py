@@ -4,11 +4,15 @@ from weft.client.answers import Accepted, JobDetails, JobFault, JobLog, LogLine,
 from weft.client.client import WeftClient
 from weft.client.errors import ApiError, ClientError, ServerUnreachable, UnreadableAnswer, WaitTimedOut
 from weft.client.transport import Patience
+from weft.client.twins import Deletion, ImportDetails, TwinsClient, TwinsStats
+from weft.client.watch import WaitPatience
 
 __all__ = [
     "Accepted",
     "ApiError",
     "ClientError",
+    "Deletion",
+    "ImportDetails",
     "JobDetails",
     "JobFault",
     "JobLog",
@@ -16,7 +20,10 @@ __all__ = [
     "Patience",
     "Progress",
     "ServerUnreachable",
+    "TwinsClient",
+    "TwinsStats",
     "UnreadableAnswer",
+    "WaitPatience",
     "WaitTimedOut",
     "WeftClient",
 ]

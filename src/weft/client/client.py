@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from http import HTTPStatus
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 from urllib.parse import quote
@@ -12,25 +12,31 @@ from urllib.parse import quote
 from msgspec import UNSET, UnsetType
 
 from weft.client.answers import Accepted, JobDetails, JobLog
-from weft.client.errors import ServerUnreachable, UnreadableAnswer, WaitTimedOut
+from weft.client.errors import UnreadableAnswer
 from weft.client.transport import Patience, Reply, Transport, encode
+from weft.client.watch import WaitPatience, Watch
 from weft.contracts.core import Item, ItemJobInstance, ItemJobInstances, Items, Workspace, Workspaces
 
 E_co = TypeVar("E_co", covariant=True)
-
-SHORTEST_POLL_SECONDS = 0.1
-LONGEST_POLL_SECONDS = 60.0
 
 
 class WeftClient:
     """Calls the server at *url* with a bearer *token*; an async context manager, or call `close`.
 
     Every call may raise ApiError, ServerUnreachable and UnreadableAnswer. Ids are UUIDs.
-    Raises ValueError where *url* is no address.
+    *certificate*: a PEM file to trust in place of the machine's own, as `tls/cert.pem` of the server's data
+    directory. Raises ValueError where *url* is no address, OSError where *certificate* is none.
     """
 
-    def __init__(self, url: str, token: str, *, patience: Patience = Patience()) -> None:  # noqa: B008 - frozen
-        self._transport = Transport(url, token, patience)
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        patience: Patience = Patience(),  # noqa: B008 - frozen
+        certificate: Path | None = None,
+    ) -> None:
+        self._transport = Transport(url, token, patience, certificate)
 
     @property
     def url(self) -> str:
@@ -119,18 +125,9 @@ class WeftClient:
         Looks as often as the server asks for, unless *poll_seconds* is given. A server that is away, as
         while it restarts, is waited for during *unreachable_seconds*. Raises WaitTimedOut.
         """
-        watch = _Watch(self._transport, _addition(workspace, item, job), poll_seconds, unreachable_seconds)
-        try:
-            async with asyncio.timeout(timeout_seconds) as limit:
-                async for details in watch.looks():
-                    if told is not None:
-                        told(details)
-                    if details.has_ended:
-                        return details
-        except TimeoutError:
-            if not limit.expired():
-                raise
-        raise WaitTimedOut(job, timeout_seconds or 0)
+        watch = Watch(self._transport, _addition(workspace, item, job), JobDetails)
+        patience = WaitPatience(timeout_seconds, poll_seconds, unreachable_seconds)
+        return await watch.until_ended(job, patience, told)
 
     async def _each(
         self, path: str, page: type[_Page[E_co]], query: dict[str, str] | None = None
@@ -152,45 +149,6 @@ class _Page(Protocol[E_co]):
 
     @property
     def continuation_token(self) -> str | UnsetType: ...
-
-
-class _Watch:
-    """Looks at one job again and again."""
-
-    def __init__(
-        self, transport: Transport, path: str, poll_seconds: float | None, unreachable_seconds: float
-    ) -> None:
-        self._transport = transport
-        self._path = path
-        self._poll_seconds = poll_seconds
-        self._unreachable_seconds = unreachable_seconds
-        self._away_since: float | None = None
-
-    async def looks(self) -> AsyncIterator[JobDetails]:
-        """Yield the job at each look, without end."""
-        while True:
-            pause = SHORTEST_POLL_SECONDS
-            try:
-                reply = await self._transport.call("GET", self._path)
-            except ServerUnreachable:
-                if self._given_up():
-                    raise
-            else:
-                self._away_since = None
-                yield reply.read(JobDetails)
-                pause = self._pause(reply)
-            await asyncio.sleep(pause)
-
-    def _given_up(self) -> bool:
-        now = asyncio.get_running_loop().time()
-        self._away_since = self._away_since or now
-        return now - self._away_since >= self._unreachable_seconds
-
-    def _pause(self, reply: Reply) -> float:
-        asked = self._poll_seconds
-        if asked is None:
-            asked = 1.0 if reply.retry_after_seconds is None else reply.retry_after_seconds
-        return min(max(asked, SHORTEST_POLL_SECONDS), LONGEST_POLL_SECONDS)
 
 
 def _accepted(reply: Reply) -> Accepted:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import http.client
+import ssl
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -16,6 +21,7 @@ from weft.client.errors import ApiError, ServerUnreachable, UnreadableAnswer
 T = TypeVar("T")
 
 BUSY = frozenset({429, 503})
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -58,10 +64,12 @@ class Transport:
     Redirects are not followed and no proxy is taken from the environment: both would hand the token on.
     """
 
-    def __init__(self, url: str, token: str, patience: Patience) -> None:
+    def __init__(self, url: str, token: str, patience: Patience, certificate: Path | None = None) -> None:
+        """Raises ValueError where *url* is no address, OSError where *certificate* cannot be read as PEM."""
         self.url = _base(url)
         self._token = token
         self._patience = patience
+        self._trusts = None if certificate is None else ssl.create_default_context(cafile=certificate)
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -76,6 +84,7 @@ class Transport:
         *,
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
+        headers: Mapping[str, str] = NO_HEADERS,
         again_after: Collection[int] = BUSY,
     ) -> Reply:
         """Return the answer of a success. Raises ApiError, ServerUnreachable, UnreadableAnswer.
@@ -84,7 +93,7 @@ class Transport:
         nothing was done; after 503 a write may have been kept: leave it out where twice does harm.
         """
         for attempts_left in reversed(range(self._patience.attempts)):
-            reply = await self._send(method, path, query or {}, body)
+            reply = await self._send(method, path, query or {}, body, headers)
             if reply.status < 300:
                 return reply
             pause = self._pause(reply) if attempts_left and reply.status in again_after else None
@@ -97,12 +106,14 @@ class Transport:
         pause = reply.retry_after_seconds
         return None if pause is None or pause > self._patience.longest_pause_seconds else pause
 
-    async def _send(self, method: str, path: str, query: Mapping[str, str], body: bytes | None) -> Reply:
+    async def _send(
+        self, method: str, path: str, query: Mapping[str, str], body: bytes | None, headers: Mapping[str, str]
+    ) -> Reply:
         url = self.url + path
-        headers = {} if body is None else {"Content-Type": "application/json"}
+        sent = headers if body is None else {**headers, "Content-Type": "application/json"}
         try:
             async with self._open().request(
-                method, url, params=query, data=body, headers=headers, allow_redirects=False
+                method, url, params=query, data=body, headers=sent, allow_redirects=False
             ) as response:
                 return Reply(url, response.status, response.headers, await response.read())
         except TimeoutError:
@@ -114,6 +125,7 @@ class Transport:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=True if self._trusts is None else self._trusts),
                 headers={"Authorization": f"Bearer {self._token}", "Accept": "application/json"},
                 timeout=aiohttp.ClientTimeout(total=self._patience.call_seconds),
                 trust_env=False,
@@ -136,19 +148,35 @@ def _reason(broken: Exception) -> str:
     return str(broken) or type(broken).__name__
 
 
-class _Envelope(msgspec.Struct, rename="camel"):
-    error_code: str
+class _Said(msgspec.Struct, rename="camel"):
+    """What any of the contracts says is wrong; some errors of Digital Twins have a status and no code."""
+
+    error_code: str | None = None
+    code: str | None = None
+    status_code: int | None = None
     message: str = ""
     request_id: str | None = None
 
 
+class _Envelope(_Said):
+    error: _Said | None = None
+
+
 def _refusal(reply: Reply) -> ApiError | UnreadableAnswer:
-    try:
-        said = msgspec.json.decode(reply.body, type=_Envelope)
-    except UNREADABLE:
+    code, said = None, None
+    with contextlib.suppress(*UNREADABLE):
+        envelope = msgspec.json.decode(reply.body, type=_Envelope)
+        said = envelope.error or envelope
+        code = said.error_code or said.code or (said.status_code and _phrase(said.status_code))
+    if said is None or not code:
         return UnreadableAnswer(reply.url, f"status {reply.status} without an error of the contract")
-    request_id = said.request_id or reply.headers.get("RequestId")
-    return ApiError(reply.status, said.error_code, said.message, request_id)
+    request_id = said.request_id or reply.headers.get("RequestId") or reply.headers.get("mise-correlation-id")
+    return ApiError(reply.status, code, said.message, request_id)
+
+
+def _phrase(status: int) -> str:
+    """Return the name of a status in the manner of error codes: TooManyRequests."""
+    return http.client.responses.get(status, "Error").replace(" ", "")
 
 
 def encode(value: Any) -> bytes:
