@@ -135,7 +135,10 @@ class BulkGraph(Protocol):
         """Forget the lines before *offset*: the output blob has them for certain."""
 
     async def forget(self, job: str) -> None:
-        """Forget all of a job that is over."""
+        """Forget checkpoint and report of a job that is over, but not that it is shut.
+
+        An owner that stood still since before the end may still try to take it over.
+        """
 
     async def optimize(self) -> None:
         """Bring statistics up to date after much was written."""
