@@ -49,17 +49,20 @@ class KnownModels:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._known = Models(())
+        self._known: Models | None = None
 
     async def now(self) -> Models:
         """Raises StoreUnavailable."""
         known = self._known
-        counts = await self._graph.counts()
-        newer = await self._graph.models(after=known.last, limit=1)
-        # Numbers are never used again: as many models and none newer are the same models.
-        if newer or counts[Section.MODELS] != len(known.numbers):
+        if known is None or await self._changed(known):
             self._known = known = await asyncio.to_thread(Models, await self._stored())
         return known
+
+    async def _changed(self, known: Models) -> bool:
+        # Numbers are never used again: as many models and none newer are the same models.
+        counts = await self._graph.counts()
+        newer = await self._graph.models(after=known.last, limit=1)
+        return bool(newer) or counts[Section.MODELS] != len(known.numbers)
 
     async def _stored(self) -> list[Model]:
         models: list[Model] = []
