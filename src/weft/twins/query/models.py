@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from weft.twins.dtdl.models import ModelSet
 from weft.twins.graph import Graph, Model, Section
 
 MODELS_AT_ONCE: Final = 500
@@ -17,8 +18,6 @@ class Models:
     """The models as they were at one moment. *numbers*: by id, in the order of numbers."""
 
     def __init__(self, stored: Sequence[Model]) -> None:
-        from weft.twins.dtdl.models import ModelSet
-
         definitions: list[Mapping[str, Any]] = [json.loads(model.definition) for model in stored]
         self.numbers: Mapping[str, int] = {model.id: model.number for model in stored}
         self.last = stored[-1].number if stored else 0
