@@ -182,7 +182,9 @@ class Reader:
             return
         id = value["@id"]
         if not dtmi.is_dtmi(id, element.version):
-            self._fault(element, "IdIsDtmi", f"The @id {shown(id)} is not a DTMI, such as dtmi:example:Room;1.")
+            self._fault(
+                element, "IdIsDtmi", f"The @id {shown(id)} is not a DTMI, such as dtmi:example:Room;1."
+            )
         elif dtmi.is_reserved(id):
             self._fault(element, "DtmiReservedPrefixes", f"The @id {shown(id)} is reserved for the language.")
         else:
@@ -231,7 +233,9 @@ class Reader:
             return False
         unknown = _unknown(text, context)
         if not _is_good(STANCE_ON_TYPES[context.version][unknown], context):
-            self._fault(element, f"TypeIncludes{unknown.value}", f"The @type {shown(text)} is not defined here.")
+            self._fault(
+                element, f"TypeIncludes{unknown.value}", f"The @type {shown(text)} is not defined here."
+            )
         return True
 
     def _take_adjunct(self, element: Element, adjunct: Adjunct) -> None:
@@ -249,7 +253,9 @@ class Reader:
             expected = " or ".join(member.classes)
             self._fault(element, rule, f"Here must be {expected}, not {element.kind}.")
             return False
-        if element.parent is not None and not is_version_allowed(element.version, element.parent.version, member):
+        if element.parent is not None and not is_version_allowed(
+            element.version, element.parent.version, member
+        ):
             self._fault(element, "VersionMixing", version_message(element, element.parent.version, member))
             return False
         return True
@@ -302,7 +308,9 @@ class Reader:
         if isinstance(literal, str):
             self._check_length(element, member, literal)
             if member.pattern is not None and _pattern(member.pattern).fullmatch(literal) is None:
-                message = f"is {shown(literal)}, but must be letters, digits and inner underscores, a letter first."
+                message = (
+                    f"is {shown(literal)}, but must be letters, digits and inner underscores, a letter first."
+                )
                 self._fault_of(element, member, "Pattern", message)
         elif member.least is not None and literal < member.least:
             self._fault_of(element, member, "MinValue", f"may not be less than {member.least}.")
@@ -348,7 +356,9 @@ class Reader:
         return items
 
     def _read_elements(self, element: Element, member: Member, value: Any, context: Context) -> None:
-        items = self._counted(element, member, value) if member.plural else self._single(element, member, value)
+        items = (
+            self._counted(element, member, value) if member.plural else self._single(element, member, value)
+        )
         children: list[Child] = []
         element.children[member.name] = children
         for index, item in enumerate(items):

@@ -11,7 +11,7 @@ LONGEST_SHOWN = 60
 
 @dataclass(frozen=True, slots=True)
 class ModelFault:
-    """*model* is the interface it is in, where that has an id; *element* is the id or the path of the element.
+    """*model* is the interface it is in, if that has an id; *element* is the id or the path of the element.
 
     *rule* is the name of the rule, in the words of the DTDL specification where it has any.
     """
@@ -56,5 +56,5 @@ def shown(value: object) -> str:
     if isinstance(value, bool) or value is None:
         return json.dumps(value)
     if isinstance(value, int | float):
-        return repr(value) if abs(value) < 1e18 else "a large number"
+        return repr(value) if abs(value) < 1e18 else "a number that large"
     return "an array" if isinstance(value, list) else "an object"

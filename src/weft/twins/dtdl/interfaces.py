@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from typing import NamedTuple, TypeVar
 
-from weft.twins.dtdl.elements import Child, Element, Reference
+from weft.twins.dtdl.elements import Child, Element
 from weft.twins.dtdl.schemas import STANDARD, Array, Enum, Map, Object, Schema
 
 T = TypeVar("T")
 # Of the members that count towards the size of an interface.
 _COUNTED = frozenset(
-    "contents fields enumValues request response properties schema elementSchema mapValue".split()
+    {
+        "contents",
+        "elementSchema",
+        "enumValues",
+        "fields",
+        "mapValue",
+        "properties",
+        "request",
+        "response",
+        "schema",
+    }
 )
 
 
@@ -27,11 +37,11 @@ class RelationshipType(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What an interface declares itself. *names* are those of all its contents; *size* counts its elements."""
+    """What an interface declares itself. *names* are those of its contents; *size* counts its elements."""
 
     version: int
     extends: tuple[str, ...]
-    names: tuple[str, ...] = ()
+    names: frozenset[str] = frozenset()
     properties: Mapping[str, Schema] = field(default_factory=dict)
     components: Mapping[str, str] = field(default_factory=dict)
     relationships: Mapping[str, RelationshipType] = field(default_factory=dict)
@@ -72,33 +82,38 @@ class Interface:
     @cached_property
     def depth(self) -> int:
         """How many levels of interfaces it extends."""
-        return max((self._known[id].depth + 1 for id in self.own.extends), default=0)
+        return max((each.depth + 1 for each in self._extended()), default=0)
 
     @cached_property
     def ancestors(self) -> frozenset[str]:
         """All that it extends, directly or not, and itself."""
-        return frozenset({self.id}).union(*(self._known[id].ancestors for id in self.own.extends))
+        return frozenset({self.id}).union(*(each.ancestors for each in self._extended()))
 
-    @cached_property
-    def lineage(self) -> tuple[Declared, ...]:
-        return tuple(self._known[id].own for id in sorted(self.ancestors))
+    @property
+    def lineage(self) -> Iterator[Declared]:
+        """What each of its ancestors declares itself."""
+        return (self._known[id].own for id in self.ancestors)
 
     @cached_property
     def properties(self) -> Mapping[str, Schema]:
-        return _merged(each.properties for each in self.lineage)
+        return _merged(self.own.properties, (each.properties for each in self._extended()))
 
     @cached_property
     def components(self) -> Mapping[str, str]:
         """Name of the component, and id of its interface."""
-        return _merged(each.components for each in self.lineage)
+        return _merged(self.own.components, (each.components for each in self._extended()))
 
     @cached_property
     def relationships(self) -> Mapping[str, RelationshipType]:
-        return _merged(each.relationships for each in self.lineage)
+        return _merged(self.own.relationships, (each.relationships for each in self._extended()))
+
+    def _extended(self) -> Iterator[Interface]:
+        return (self._known[id] for id in self.own.extends)
 
 
-def _merged(mappings: Iterable[Mapping[str, T]]) -> Mapping[str, T]:
-    filled = [mapping for mapping in mappings if mapping]
+def _merged(own: Mapping[str, T], inherited: Iterable[Mapping[str, T]]) -> Mapping[str, T]:
+    """Share the mapping of another one where nothing is added to it."""
+    filled = [mapping for mapping in (own, *inherited) if mapping]
     return filled[0] if len(filled) == 1 else dict(chain.from_iterable(each.items() for each in filled))
 
 
@@ -109,7 +124,7 @@ def declared(interface: Element) -> Declared:
     return Declared(
         version=interface.version,
         extends=tuple(_id(child) for child in interface.children.get("extends", ())),
-        names=tuple(name for name, _ in contents),
+        names=frozenset(name for name, _ in contents),
         properties={name: schemas.of(each) for name, each in contents if each.kind == "Property"},
         components={name: _component(each) for name, each in contents if each.kind == "Component"},
         relationships={
@@ -152,11 +167,7 @@ class _Schemas:
 
     def of(self, holder: Element, member: str = "schema") -> Schema:
         child = holder.children[member][0]
-        if isinstance(child, str):
-            return STANDARD[child]
-        element = child.target if isinstance(child, Reference) else child
-        assert element is not None, "schemas are never known from before"  # noqa: S101  # tells mypy
-        return self.of_element(element)
+        return STANDARD[child] if isinstance(child, str) else self.of_element(next(holder.elements(member)))
 
     def of_element(self, element: Element) -> Schema:
         if element not in self._made:

@@ -1,6 +1,6 @@
 """DTDL 2 and 3 as tables: classes, their members, limits, extensions and reserved words.
 
-Source: Azure/opendigitaltwins-dtdl, DTDL.v2.md, DTDL.Specification.v3.md and the extensions' pages (CC-BY-4.0).
+Source: Azure/opendigitaltwins-dtdl: DTDL.v2.md, DTDL.Specification.v3.md, the extensions' pages (CC-BY-4.0).
 `elements.py` interprets them; what no table can say is in `rules.py`.
 """
 
@@ -140,9 +140,20 @@ KEYWORDS = frozenset({"@context", "@id", "@type"})
 # DTDL 2 only advises against the other keywords of JSON-LD, but for this one.
 KEYWORDS_REFUSED_IN_2 = frozenset({"@graph"})
 
-PRIMITIVES = "boolean date dateTime double duration float integer long string time".split()
+PRIMITIVES = (
+    "boolean",
+    "date",
+    "dateTime",
+    "double",
+    "duration",
+    "float",
+    "integer",
+    "long",
+    "string",
+    "time",
+)
 NUMERIC = frozenset({"double", "float", "integer", "long"})
-GEOSPATIAL = "lineString multiLineString multiPoint multiPolygon point polygon".split()
+GEOSPATIAL = ("lineString", "multiLineString", "multiPoint", "multiPolygon", "point", "polygon")
 COMPLEX = ("Array", "Enum", "Map", "Object")
 CONTENTS = ("Command", "Component", "Property", "Relationship", "Telemetry")
 # The schema whose depth is limited, and the members that lead from it to the next one.
@@ -153,7 +164,7 @@ IMPLICIT = frozenset(
 )
 
 
-def _spelled(words: list[str] | tuple[str, ...], prefix: str, version: int) -> dict[str, str]:
+def _spelled(words: tuple[str, ...], prefix: str, version: int) -> dict[str, str]:
     return {word: word for word in words} | {f"{prefix}{word};{version}": word for word in words}
 
 
@@ -194,7 +205,9 @@ def _schema(version: int, name: str = "schema") -> Member:
     return _elements(name, COMPLEX, required=True, terms=_schemas(version), older=True)
 
 
-def _term(name: str, version: int, words: tuple[str, ...], *, of: str = "Schema", required: bool = True) -> Member:
+def _term(
+    name: str, version: int, words: tuple[str, ...], *, of: str = "Schema", required: bool = True
+) -> Member:
     terms = _spelled(words, f"dtmi:dtdl:instance:{of}:", version)
     return Member(name=name, kind=Kind.TERM, required=required, terms=terms)
 
@@ -329,7 +342,9 @@ _QUANTIFIED_3 = frozenset({"CommandRequest", "CommandResponse", "Field", "MapVal
 _VALUED = frozenset({"Property", "Telemetry"})
 
 
-def _unit(units: tuple[str, ...], spelling: _Spelling, *, required: bool = True) -> tuple[tuple[str, Member], ...]:
+def _unit(
+    units: tuple[str, ...], spelling: _Spelling, *, required: bool = True
+) -> tuple[tuple[str, Member], ...]:
     terms = {unit: unit for unit in units} | {spelling.unit.format(unit): unit for unit in units}
     member = Member(name="unit", kind=Kind.TERM, required=required, terms=terms)
     return (("unit", member), (spelling.member, member))

@@ -25,7 +25,7 @@ class LiteralRefused(Exception):
 
 
 def read_literal(value: object, types: tuple[str, ...], version: int) -> str | int | bool:
-    """Return the value of a representational literal of one of *types* (of XML Schema). Raises LiteralRefused."""
+    """Return the value of a literal of one of *types*, which are XML Schema's. Raises LiteralRefused."""
     if isinstance(value, dict):
         return _read_value_object(value, types, version)
     if _type_of(value) not in types:
@@ -65,7 +65,9 @@ def _unexpected(value: Mapping[str, Any], expected: tuple[str, ...], version: in
 def _require_xsd_type(value: object, name: str) -> None:
     included = value if isinstance(value, list) else [value]
     if len(included) != 1 or included[0] not in (f"xsd:{name}", f"{_XSD}{name}"):
-        raise LiteralRefused(f"Representational{name.title()}Type", f"has the @type {shown(value)}, not xsd:{name}.")
+        raise LiteralRefused(
+            f"Representational{name.title()}Type", f"has the @type {shown(value)}, not xsd:{name}."
+        )
 
 
 def read_localizable(value: object, version: int) -> list[str]:
@@ -76,7 +78,9 @@ def read_localizable(value: object, version: int) -> list[str]:
         return _read_language_map(value)
     if isinstance(value, list):
         return _read_language_list(value, version)
-    raise LiteralRefused("LocalizableStringOrArrayOrObject", f"must be a string in languages, not {shown(value)}.")
+    raise LiteralRefused(
+        "LocalizableStringOrArrayOrObject", f"must be a string in languages, not {shown(value)}."
+    )
 
 
 def _read_language_map(value: Mapping[str, Any]) -> list[str]:
@@ -109,7 +113,9 @@ def _read_tagged(value: object, version: int) -> tuple[str, str]:
         rule = "LocalizableStringArrayElementStringOrObject"
         raise LiteralRefused(rule, f"must hold strings and objects, not {shown(value)}.")
     if not isinstance(value.get("@value"), str):
-        raise LiteralRefused("LocalizableStringArrayElementHasValue", "holds an object without a string @value.")
+        raise LiteralRefused(
+            "LocalizableStringArrayElementHasValue", "holds an object without a string @value."
+        )
     if _unexpected(value, ("@value", "@language"), version):
         rule = "LocalizableStringArrayElementOnlyValueAndLanguage"
         raise LiteralRefused(rule, "holds an object with more than @value and @language.")

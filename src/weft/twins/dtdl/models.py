@@ -121,7 +121,9 @@ def _check_sizes(reader: Reader, documents: list[Any], dialect: Dialect, faults:
         limited = dialect is Dialect.ADT or (root.version > 2 and root not in nesting)
         size = _size_bytes(document)
         if size is None:
-            _fault(faults, root, "Unicode", "The model holds text or numbers that JSON in UTF-8 cannot carry.")
+            _fault(
+                faults, root, "Unicode", "The model holds text or numbers that JSON in UTF-8 cannot carry."
+            )
         elif limited and size > MOST_INTERFACE_BYTES:
             message = f"The JSON text of an Interface may have {MOST_INTERFACE_BYTES} bytes, but has {size}."
             _fault(faults, root, "InterfaceSize", message)
@@ -151,7 +153,7 @@ def in_dependency_order(definitions: Iterable[Mapping[str, Any]]) -> list[Mappin
     Where they depend on each other in a circle, one of them comes first.
     """
     given = list(definitions)
-    places = {definition.get("@id"): place for place, definition in enumerate(given)}
+    places = {id: place for place, definition in enumerate(given) for id in _texts(definition, ("@id",))}
     entered: set[int] = set()
     ordered: list[Mapping[str, Any]] = []
     path: list[tuple[int, Iterator[str]]] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from weft.twins.dtdl.elements import Element, Reader, Reference, is_version_allowed, version_message
+from weft.twins.dtdl.elements import Element, Reader, Reference, is_version_allowed
 from weft.twins.dtdl.faults import FaultList, ModelFault, shown
 from weft.twins.dtdl.interfaces import Interface, declared
 from weft.twins.dtdl.language import (
@@ -89,7 +89,9 @@ class References(_Rules):
         holder, member = reference.holder, reference.member
         if kind not in member.classes:
             expected = " or ".join(member.classes)
-            message = f"The member {member.name} must refer to {expected}, but {shown(reference.id)} is {kind}."
+            message = (
+                f"The member {member.name} must refer to {expected}, but {shown(reference.id)} is {kind}."
+            )
             self._fault(holder, "TypeConformance", message)
         elif not is_version_allowed(version, holder.version, member):
             message = f"The {kind} {shown(reference.id)} is DTDL {version}, which cannot be in {member.name} "
@@ -171,13 +173,17 @@ class ElementRules(_Rules):
 
     def _check_levels(self, schema: Element) -> None:
         inner = list(_inner_schemas(schema))
-        elements = [each for each in inner if isinstance(each, Element)]
-        self._levels[schema] = max((self._levels.get(each, 0) + 1 for each in elements), default=0)
+        self._levels[schema] = max((self._level(each) + 1 for each in inner), default=0)
         if self._levels[schema] > MOST_SCHEMA_LEVELS:
-            message = f"The {schema.kind} may not hold schemas nested deeper than {MOST_SCHEMA_LEVELS} levels."
+            message = (
+                f"The {schema.kind} may not hold schemas nested deeper than {MOST_SCHEMA_LEVELS} levels."
+            )
             self._fault(schema, "SchemaMaxDepth", message)
         if schema.kind == "Array" or any(self._holds_array(each) for each in inner):
             self._with_arrays.add(schema)
+
+    def _level(self, schema: Element | str) -> int:
+        return 0 if isinstance(schema, str) else self._levels.get(schema, 0)
 
     def _holds_array(self, schema: Element | str) -> bool:
         return schema in self._with_arrays or schema in GEOSPATIAL
@@ -270,7 +276,9 @@ class Inheritance(_Rules):
         contents = sum(len(each.names) for each in interface.lineage)
         elements = sum(each.size for each in interface.lineage)
         if interface.version == 2 and contents > MOST_CONTENTS_OF_2:
-            message = f"An Interface of DTDL 2 may have {MOST_CONTENTS_OF_2} contents, but this has {contents}."
+            message = (
+                f"An Interface of DTDL 2 may have {MOST_CONTENTS_OF_2} contents, but this has {contents}."
+            )
             self._fault(element, "ContentsMaxCount", message)
         if interface.version == 3 and elements > MOST_ELEMENTS_OF_3:
             message = f"An Interface may hold {MOST_ELEMENTS_OF_3} elements, but this holds {elements}."
@@ -278,13 +286,9 @@ class Inheritance(_Rules):
 
     def _check_names(self, element: Element, interface: Interface) -> None:
         """Own names differ, as ElementRules knows; so do those of each that is extended."""
-        counts = Counter(name for each in interface.lineage for name in each.names)
-        if len(counts) == sum(counts.values()):
-            return
-        for name, count in counts.items():
-            if count > 1:
-                message = f"The name {shown(name)} is declared by more than one Interface of its hierarchy."
-                self._fault(element, "NameUniqueAmongInterfaceContents", message)
+        for name in _taken_names(interface):
+            message = f"The name {shown(name)} is declared by more than one Interface of its hierarchy."
+            self._fault(element, "NameUniqueAmongInterfaceContents", message)
 
     def _check_components(self, element: Element) -> None:
         for component in element.elements("contents"):
@@ -302,3 +306,11 @@ class Inheritance(_Rules):
                 if not any(name in each.names for each in interface.lineage):
                     message = f"The member {sibling} names {shown(name)}, which is not in the contents."
                     self._fault(content, "CotypeSibling", message)
+
+
+def _taken_names(interface: Interface) -> set[str]:
+    own = interface.own
+    if len(own.extends) > 1:
+        counts = Counter(name for each in interface.lineage for name in each.names)
+        return {name for name, count in counts.items() if count > 1}
+    return {name for each in interface.lineage if each is not own for name in each.names & own.names}

@@ -110,10 +110,11 @@ ApparentEnergy ApparentPower Concentration EnergyRate IonizingRadiationDose Irra
 ReactiveEnergy ReactivePower RelativeDensity
 """
 
-PREFIXES = (
-    "atto centi deci deka exa exbi femto gibi giga hecto kibi kilo mebi mega micro milli nano pebi peta pico "
-    "tebi tera yobi yocto yotta zebi zepto zetta"
-).split()
+_PREFIXES = """
+atto centi deci deka exa exbi femto gibi giga hecto kibi kilo mebi mega micro milli nano pebi peta pico tebi
+tera yobi yocto yotta zebi zepto zetta
+"""
+PREFIXES = frozenset(_PREFIXES.split())
 
 
 @dataclass(frozen=True, slots=True)
