@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -150,9 +150,13 @@ class Served:
     async def cancel(self, id: str = "job1", **how: Any) -> Answer:
         return await self.call("POST", f"{IMPORTS}/{id}/cancel", **how)
 
+    async def claimed(self) -> Sequence[Job]:
+        """Claim one waiting job, as the worker would, if there is one."""
+        return await self.engine.claim("twins", Event.START, worker=WORKER, limit=1, lease=LEASE)
+
     async def started(self) -> Job:
-        """Claim the only waiting job, as the worker would."""
-        [job] = await self.engine.claim("twins", Event.START, worker=WORKER, limit=1, lease=LEASE)
+        """Claim the only waiting job."""
+        [job] = await self.claimed()
         return job
 
     async def ended(self, outcome: Outcome) -> Job:

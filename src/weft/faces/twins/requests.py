@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from typing import Any
+from unicodedata import category
 
 from weft.faces.http import Refusal, Refused, decode, shown
 from weft.faces.twins.errors import Fault, Faulty
 
 LONGEST_ID = 128
 UNFIT_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
-UNFIT_CHARACTERS = frozenset("/\\")  # no path may hold them, so such a job could never be asked for
+INVISIBLE_CATEGORIES = UNFIT_CATEGORIES | {"Cf", "Cn", "Co"}  # two ids that look alike are one to people
+SLASHES = frozenset("/\\")  # no path may hold them, so such a job could never be asked for
 
 INPUT = "inputBlobUri"
 OUTPUT = "outputBlobUri"
@@ -41,13 +42,9 @@ def job_id(text: str, field: str) -> str:
         raise _bad(field, f"{field} is empty")
     if len(text) > LONGEST_ID:
         raise _bad(field, f"{field} has {len(text)} characters, {LONGEST_ID} are allowed: {shown(text)}")
-    if text in {".", ".."} or not all(map(_fits, text)):
-        raise _bad(field, f"{field} must not hold control characters or slashes, as {shown(text)} does")
+    if text in {".", ".."} or SLASHES & set(text) or INVISIBLE_CATEGORIES & set(map(category, text)):
+        raise _bad(field, f"{field} must not hold slashes or invisible characters, as {shown(text)} does")
     return text
-
-
-def _fits(character: str) -> bool:
-    return character not in UNFIT_CHARACTERS and unicodedata.category(character) not in UNFIT_CATEGORIES
 
 
 def _fault_of(body: dict[str, Any], name: str) -> Fault | None:
