@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Collection, Mapping
 from typing import Final
 from unicodedata import category
 from urllib.parse import quote
@@ -26,6 +25,7 @@ _encode = msgspec.json.Encoder().encode
 _members: Final = msgspec.json.Decoder(Members)
 _METADATA: Final = "$metadata"
 _SOURCE_TIME: Final = "sourceTime"
+_OBJECT: Final = ord("{")
 
 
 def entity_id(text: str, field: str) -> str:
@@ -62,14 +62,16 @@ def twin(twin: Twin) -> Raw:
     Of the imported metadata only each property's `sourceTime` is kept: the rest tells of another instance.
     """
     given = _members.decode(twin.body)
-    changed = _changed(twin.updated_at)
-    parts = _parts(given, changed)
+    changed = _raw(utc(twin.updated_at))
+    own = _own(given)
+    components = {name: inside for name, value in own.items() if _METADATA in (inside := _object(value))}
     metadata = {
         "$model": _raw(twin.model),
         "$lastUpdateTime": changed,
-        **_times(given, _properties(given), changed),
+        **_times(given, own.keys() - components.keys(), changed),
     }
-    return _raw({"$dtId": twin.id, "$etag": twin.etag, **parts, _METADATA: metadata})
+    composed = {name: _component(inside, changed) for name, inside in components.items()}
+    return _raw({"$dtId": twin.id, "$etag": twin.etag, **own, **composed, _METADATA: metadata})
 
 
 def relationship(relationship: Relationship) -> Raw:
@@ -98,35 +100,25 @@ def row(entity: Twin | Relationship, column: str | None) -> Raw:
     return whole if column is None else _raw({column: whole})
 
 
-def _parts(given: Members, changed: Raw) -> Members:
-    """Return the properties of a twin, and its components with their metadata."""
-    return {
-        name: value if inside is None else _component(inside, changed)
-        for name, value, inside in _named(given)
-    }
-
-
 def _component(given: Members, changed: Raw) -> Raw:
-    properties = {name: value for name, value in given.items() if not name.startswith("$")}
-    metadata = {"$lastUpdateTime": changed, **_times(given, properties, changed)}
-    return _raw({**properties, _METADATA: metadata})
+    own = _own(given)
+    metadata: dict[str, object] = {"$lastUpdateTime": changed, **_times(given, own, changed)}
+    return _raw({**own, _METADATA: metadata})
 
 
-def _properties(given: Members) -> list[str]:
-    return [name for name, _, inside in _named(given) if inside is None]
+def _own(given: Members) -> Members:
+    """Return what is not of the service: properties and components."""
+    return {name: value for name, value in given.items() if not name.startswith("$")}
 
 
-def _named(given: Members) -> Iterable[tuple[str, Raw, Members | None]]:
-    """Yield name and value of what a twin has, and, where that is a component, what is in it."""
-    for name, value in given.items():
-        if not name.startswith("$"):
-            inside = _object(value)
-            yield name, value, inside if _METADATA in inside else None
-
-
-def _times(given: Members, properties: Iterable[str], changed: Raw) -> dict[str, Members]:
+def _times(given: Members, properties: Collection[str], changed: Raw) -> dict[str, Members]:
+    """Return the metadata of *properties*, in the order in which they are given."""
     told = _object(given.get(_METADATA))
-    return {name: {**_source_time(told.get(name)), "lastUpdateTime": changed} for name in properties}
+    return {
+        name: {**_source_time(told.get(name)), "lastUpdateTime": changed}
+        for name in given
+        if name in properties
+    }
 
 
 def _source_time(told: Raw | None) -> Members:
@@ -136,7 +128,7 @@ def _source_time(told: Raw | None) -> Members:
 
 def _object(value: Raw | None) -> Members:
     """Return the members of *value*, none where it is no object."""
-    if value is None or bytes(value[:1]) != b"{":
+    if value is None or memoryview(value)[0] != _OBJECT:
         return {}
     return _members.decode(value)
 
@@ -148,10 +140,6 @@ def _language_map(text: object) -> Mapping[str, str]:
     if isinstance(text, dict):
         return {language: said for language, said in text.items() if isinstance(said, str)}
     return {}
-
-
-def _changed(at: datetime) -> Raw:
-    return _raw(utc(at))
 
 
 def _raw(value: object) -> Raw:
