@@ -11,7 +11,7 @@ import pytest
 from tests.faces.twins.serving import DELETIONS, IMPORTS, Served
 from tests.transcripts.player import Answer
 from weft.engine.errors import LeaseLost
-from weft.engine.jobs import Completed, JobKey, Stopped
+from weft.engine.jobs import Completed, Job, JobKey, Room, Stopped
 
 ROUNDS = 20
 
@@ -151,3 +151,22 @@ async def test_a_deletion_is_done_once_however_often_it_is_asked_for(served: Ser
 
     assert statuses(answers) == {202: 1, 429: ROUNDS - 1}
     assert len((await served.call("GET", DELETIONS)).json()["value"]) == 1
+
+
+async def test_an_id_that_is_freed_while_it_is_looked_at_is_taken(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await served.added()
+    await served.cancel()
+    insert = served.store.insert
+
+    async def meets_a_delete(job: Job, room: Room | None = None) -> Job | None:
+        kept = await insert(job, room)
+        if kept is None:
+            await served.store.delete(job.key)
+        return kept
+
+    monkeypatch.setattr(served.store, "insert", meets_a_delete)
+
+    assert (await served.add()).status == 201
+    assert (await served.get())["status"] == "notstarted"

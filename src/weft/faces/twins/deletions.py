@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from urllib.parse import quote
 
 import msgspec
@@ -10,13 +9,13 @@ from starlette.responses import Response
 
 from weft.contracts import twins as wire
 from weft.engine.errors import JobConflict, JobNotFound
-from weft.engine.jobs import Job, JobKey, NewJob, WhenLost
+from weft.engine.jobs import Job, JobKey
 from weft.faces.http import Refusal, Refused, shown
-from weft.faces.twins import answers, mapping
+from weft.faces.twins import answers, bulk, mapping
 from weft.faces.twins.calls import Call, whole_number
 from weft.faces.twins.errors import DeletionExists, DeletionNotFound
 from weft.faces.twins.requests import job_id
-from weft.twins.bulk_jobs import DELETION, DELETIONS, QUEUE
+from weft.twins.bulk_jobs import DELETION, DELETIONS
 
 PATH = "/jobs/deletions"
 OPERATION_ID = "operation-id"
@@ -27,12 +26,12 @@ DEFAULT_MINUTES = 12 * 60
 
 
 async def add(call: Call) -> Response:
-    new = _new_job(call)
+    id = _operation_id(call)
+    payload = msgspec.json.encode({TIMEOUT: _minutes(call)})
     try:
-        job = await call.twins.engine.submit(new, room=call.twins.bulk.room)
+        job = await bulk.submit(call, JobKey(DELETIONS, id), DELETION, payload)
     except JobConflict:
-        raise DeletionExists(new.key.id) from None
-    id = job.key.id
+        raise DeletionExists(id) from None
     # The operation is looked at like any other call, in the version that it was begun in.
     headers = {
         "Operation-Location": call.url(f"{PATH}/{quote(id, safe='')}"),
@@ -58,19 +57,6 @@ async def get(call: Call) -> Response:
     except JobNotFound:
         raise DeletionNotFound(id) from None
     return answers.with_body(200, _shown(call, job), _look_again(call, job))
-
-
-def _new_job(call: Call) -> NewJob:
-    """Raises Refused."""
-    return NewJob(
-        key=JobKey(DELETIONS, _operation_id(call)),
-        queue=QUEUE,
-        kind=DELETION,
-        payload=msgspec.json.encode({TIMEOUT: _minutes(call)}),
-        fingerprint=secrets.token_bytes(16),
-        submitted_by=call.caller.id,
-        when_lost=WhenLost.ADOPT,
-    )
 
 
 def _operation_id(call: Call) -> str:

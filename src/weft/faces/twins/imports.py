@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
-
 from starlette.responses import Response
 
 from weft.contracts import twins as wire
-from weft.engine.jobs import Job, JobKey, NewJob, WhenLost
-from weft.faces.twins import answers, mapping
+from weft.engine.jobs import Job, JobKey
+from weft.faces.twins import answers, bulk, mapping
 from weft.faces.twins.calls import Call
-from weft.faces.twins.requests import ImportRequest, import_request, job_id
-from weft.twins.bulk_jobs import IMPORT, IMPORTS, QUEUE
+from weft.faces.twins.requests import import_request, job_id
+from weft.twins.bulk_jobs import IMPORT, IMPORTS
 
 PATH = "/jobs/imports"
 
@@ -19,8 +17,9 @@ PATH = "/jobs/imports"
 async def add(call: Call) -> Response:
     key = _key(call)
     request = import_request(await call.body())
-    new = await _new_job(call, key, request)
-    job = await call.twins.engine.submit(new, room=call.twins.bulk.room)
+    blobs = await call.twins.blobs.admit(request.input, request.output)
+    shown_uris = {"input": blobs.input, "output": blobs.output}
+    job = await bulk.submit(call, key, IMPORT, blobs.payload, shown_uris)
     return answers.with_body(201, shown(call, job))
 
 
@@ -54,21 +53,6 @@ async def find(call: Call) -> Job:
 
 def shown(call: Call, job: Job) -> wire.ImportJob:
     return mapping.import_job(job, call.twins.settings.keeps_jobs)
-
-
-async def _new_job(call: Call, key: JobKey, request: ImportRequest) -> NewJob:
-    """Raises UriRefused."""
-    blobs = await call.twins.blobs.admit(request.input, request.output)
-    return NewJob(
-        key=key,
-        queue=QUEUE,
-        kind=IMPORT,
-        payload=blobs.payload,
-        labels={"input": blobs.input, "output": blobs.output},
-        fingerprint=secrets.token_bytes(16),  # no request is the same as an earlier one: a taken id is taken
-        submitted_by=call.caller.id,
-        when_lost=WhenLost.ADOPT,
-    )
 
 
 def _key(call: Call) -> JobKey:

@@ -1,0 +1,32 @@
+"""Bulk jobs as the engine takes them: one at a time, and each under an id that no other one has."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+
+from weft.engine.errors import JobNotFound
+from weft.engine.jobs import NO_LABELS, Job, JobKey, NewJob, WhenLost
+from weft.faces.twins.calls import Call
+from weft.twins.bulk_jobs import QUEUE
+
+
+async def submit(
+    call: Call, key: JobKey, kind: str, payload: bytes, labels: Mapping[str, str] = NO_LABELS
+) -> Job:
+    """Raises NoRoom while another one lives, else JobConflict where the id is taken."""
+    new = NewJob(
+        key=key,
+        queue=QUEUE,
+        kind=kind,
+        payload=payload,
+        labels=labels,
+        fingerprint=secrets.token_bytes(16),  # no request is an earlier one repeated: a taken id is taken
+        submitted_by=call.caller.id,
+        when_lost=WhenLost.ADOPT,
+    )
+    while True:
+        try:
+            return await call.twins.engine.submit(new, room=call.twins.bulk.room)
+        except JobNotFound:
+            continue  # the job that had the id was deleted while we looked: the id is free
