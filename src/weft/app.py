@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import signal
+import ssl
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
@@ -21,6 +22,7 @@ from starlette.types import ASGIApp
 
 from weft import __version__, logs
 from weft.auth.bearer import BearerVerifier
+from weft.auth.certificate import Certificate
 from weft.auth.home import Home
 from weft.auth.issuer import CORE_AUDIENCES, Issuer
 from weft.auth.keys import Keys
@@ -33,6 +35,7 @@ from weft.engine.errors import StoreUnavailable
 from weft.engine.events import Events
 from weft.engine.lifecycle import Event
 from weft.engine.maintenance import Maintenance, Retention
+from weft.engine.ports import Clock
 from weft.engine.worker import Habits, Worker
 from weft.faces import public
 from weft.faces.core import doors as core_doors
@@ -42,6 +45,9 @@ from weft.faces.core.face import CoreFace
 from weft.faces.doors import Doors
 from weft.faces.routing import FaceMount
 from weft.faces.server import serve
+from weft.faces.twins import doors as twins_doors
+from weft.faces.twins import extra as twins_extra
+from weft.faces.twins import routes as twins_routes
 from weft.faces.workload import doors as workload_doors
 from weft.faces.workload import routes as workload_routes
 from weft.faces.workload.routes import WorkloadHost
@@ -51,6 +57,7 @@ from weft.runners.processes import ProcessRunner
 from weft.runners.remote_workload import RemoteWorkloadRunner
 from weft.settings import Settings
 from weft.stores.sqlite.store import SqliteStore
+from weft.twins_service import TwinsService
 
 LETS_CORE_SEE_THE_END = timedelta(milliseconds=500)
 
@@ -85,6 +92,7 @@ class Server:
         self._keys = Keys.open(settings.data)
         self._home = Home.open(settings.data)
         self._issuer = Issuer(self._keys, clock, self._home)
+        self._certificate = _certificate(settings, clock)
         self._hosted = HostedWorkloads(
             [load_workload(name) for name in settings.workloads], self._home.tenant
         )
@@ -95,6 +103,15 @@ class Server:
         self._engine = Engine(self._store, clock, Events())
         self._processes = self._process_runner()
         self._caller = self._remote_runner()
+        self._twins = TwinsService.open(
+            settings,
+            engine=self._engine,
+            store_id=self._store.store_id,
+            keys=self._keys,
+            tenant=self._home.tenant,
+            processes=self._processes,
+            environment=os.environ,
+        )
         self._host_worker = Worker(
             self._engine,
             self._processes,
@@ -128,6 +145,7 @@ class Server:
         async with AsyncExitStack() as parts:
             parts.enter_context(self._signals())
             parts.push_async_callback(self._store.close)
+            parts.push_async_callback(self._twins.graph.close)
             await self._processes.start()  # first ends what a predecessor that was killed left running
             parts.push_async_callback(self._processes.close)
             await self._take_back_jobs()
@@ -143,13 +161,15 @@ class Server:
     async def _serve_and_work(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             port, serving = await self._listen(tasks)
-            self._hosted.served_at(f"http://{_in_url(self._settings.host)}:{port}/workload")
+            url = f"{self._settings.scheme}://{_in_url(self._settings.host)}:{port}"
+            self._hosted.served_at(f"{url}/workload", self._trust())
             self._workers = [
                 tasks.create_task(self._host_worker.work()),
                 tasks.create_task(self._call_workloads()),
+                tasks.create_task(self._twins.worker.work()),
             ]
             upkeep = tasks.create_task(self._maintenance().run())
-            with self._announced(f"http://{_in_url(self._settings.host)}:{port}"):
+            with self._announced(url):
                 await self._told_to_stop.wait()
                 self._ready = False
                 await self._drain()
@@ -168,17 +188,32 @@ class Server:
         """Begin to serve requests; return the port, and the task that serves."""
         ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         serving = tasks.create_task(
-            serve(self._asgi(), self._settings, ready=ready.set_result, stop=self._stop_serving)
+            serve(
+                self._asgi(),
+                self._settings,
+                ready=ready.set_result,
+                stop=self._stop_serving,
+                tls=None if self._certificate is None else self._certificate.server_context(),
+            )
         )
         return await ready, serving
+
+    def _trust(self) -> ssl.SSLContext | None:
+        """Return what trusts this server, where it serves https."""
+        if self._certificate is None:
+            return None
+        return ssl.create_default_context(cafile=str(self._certificate.chain))
 
     @contextmanager
     def _announced(self, url: str) -> Iterator[None]:
         """Say that requests are served, on stdout and in the data directory."""
         self._ready = True
         path = self._settings.data / "server.json"
+        told = {"url": url, "pid": os.getpid(), "version": __version__}
+        if self._certificate is not None:
+            told["certificate"] = str(self._certificate.chain)
         try:
-            _replace(path, msgspec.json.encode({"url": url, "pid": os.getpid(), "version": __version__}))
+            _replace(path, msgspec.json.encode(told))
         except OSError as error:  # a full disk must not keep those out who only read
             log.warning("commands will not find this server", extra={"path": path, "reason": str(error)})
         print(f"weft ready {url}", flush=True)  # noqa: T201 - the published first line
@@ -190,13 +225,14 @@ class Server:
     async def _drain(self) -> None:
         """Let running functions end within the grace; the next start takes up again what runs elsewhere."""
         self._core_worker.claim_no_more()
+        imports = asyncio.ensure_future(self._twins.worker.drain(timedelta(0)))  # the next start goes on
         if running := self._host_worker.busy:
             grace = self._settings.shutdown_grace.total_seconds()
             log.warning("stopping", extra={"waits_for_jobs": running, "at_most_seconds": grace})
         host = asyncio.ensure_future(self._host_worker.drain(self._settings.shutdown_grace))
         if not await self._ends_before_told_again(host):
             await self._host_worker.drain(timedelta(0))
-        await host
+        await asyncio.gather(host, imports)
         await self._core_worker.drain(LETS_CORE_SEE_THE_END)
 
     async def _ends_before_told_again(self, work: asyncio.Future[None]) -> bool:
@@ -259,8 +295,10 @@ class Server:
             routes=[
                 FaceMount("/workload", workload_routes.routes(host)),
                 FaceMount("/v1", core_routes.routes(core)),
+                FaceMount("/weft/v1/twins", twins_extra.routes(self._twins.face)),
                 FaceMount("/weft/v1", extra.routes(core)),
                 *public.routes(self._readiness, self._issuer.discovery, self._issuer.jwks),
+                *twins_routes.routes(self._twins.face),
                 core_routes.no_route(core),
             ]
         )
@@ -268,7 +306,10 @@ class Server:
         return Doors(
             faces,
             default=core_doors.envelope,
-            envelopes={"/workload": workload_doors.envelope},
+            envelopes={
+                "/workload": workload_doors.envelope,
+                **dict.fromkeys(("/weft/v1/twins", *twins_routes.PREFIXES), twins_doors.envelope),
+            },
             hosts=(_in_url(settings.host),),
             requests_at_once=settings.limits.requests_at_once,
         )
@@ -276,6 +317,7 @@ class Server:
     async def _readiness(self) -> Mapping[str, bool]:
         return {
             "store": await self._store_answers(),
+            "graph": await self._graph_answers(),
             "workers": bool(self._workers) and not any(worker.done() for worker in self._workers),
             "serving": self._ready,
         }
@@ -287,12 +329,24 @@ class Server:
             return False
         return True
 
+    async def _graph_answers(self) -> bool:
+        try:
+            await self._twins.graph.counts()
+        except StoreUnavailable:
+            return False
+        return True
+
     def _maintenance(self) -> Maintenance:
         keep = self._settings.pace.keeps_finished_per_item
         keeps = () if keep is None else ((scopes.CORE, keep),)
         retention = Retention(length=self._settings.retention, keep=keeps)
-        workers = (self._host_worker, self._core_worker)
-        return Maintenance(self._engine, workers, retention, every=self._settings.maintenance_every)
+        return Maintenance(
+            self._engine,
+            (self._host_worker, self._core_worker, self._twins.worker),
+            retention,
+            every=self._settings.maintenance_every,
+            duties=(self._twins.purge,),
+        )
 
     def _process_runner(self) -> ProcessRunner:
         return ProcessRunner(
@@ -313,6 +367,12 @@ class Server:
             hints=HostedHints(self._engine),
             leftovers=HostedLeftovers(self._engine),
         )
+
+
+def _certificate(settings: Settings, clock: Clock) -> Certificate | None:
+    if not settings.tls:
+        return None
+    return Certificate.open(settings.data, host=settings.host, now=clock.now())
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

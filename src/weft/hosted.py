@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Mapping, Sequence
 
 from weft.auth.issuer import Issuer
@@ -35,6 +36,7 @@ class HostedWorkloads:
         self._publisher_tenant = publisher_tenant
         self._owners: dict[str, tuple[str, Workload]] = {}
         self._base_url = ""
+        self._tls: ssl.SSLContext | None = None
         for workload in workloads:
             for item_type in workload.item_types:
                 self._own(item_type, workload)
@@ -44,9 +46,10 @@ class HostedWorkloads:
         """The audience of the tokens for each item type."""
         return {item_type: self._audience(workload) for item_type, workload in self._owners.values()}
 
-    def served_at(self, base_url: str) -> None:
-        """Take note of where this server's host face is, once its port is known."""
+    def served_at(self, base_url: str, tls: ssl.SSLContext | None) -> None:
+        """Take note of where this server's host face is, once its port is known, and what trusts it."""
         self._base_url = base_url
+        self._tls = tls
 
     def item_type(self, name: str) -> str | None:
         """Return the registered spelling of an item type given in any ASCII case."""
@@ -61,7 +64,7 @@ class HostedWorkloads:
 
     def endpoint(self, item_type: str) -> Endpoint | None:
         owner = self._owners.get(_folded(item_type))
-        return Endpoint(self._base_url, owner[1].name) if owner else None
+        return Endpoint(self._base_url, owner[1].name, self._tls) if owner else None
 
     def _own(self, item_type: str, workload: Workload) -> None:
         other = self._owners.get(_folded(item_type))

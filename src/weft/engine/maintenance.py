@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -24,14 +24,26 @@ class Retention:
     batch: int = 1000
 
 
+Duty = Callable[[], Awaitable[None]]
+
+
 class Maintenance:
+    """*duties* are done in each round, before what ended long ago is pruned."""
+
     def __init__(
-        self, engine: Engine, workers: Sequence[Worker], retention: Retention, *, every: timedelta
+        self,
+        engine: Engine,
+        workers: Sequence[Worker],
+        retention: Retention,
+        *,
+        every: timedelta,
+        duties: Sequence[Duty] = (),
     ) -> None:
         self._engine = engine
         self._workers = workers
         self._retention = retention
         self._every = every
+        self._duties = duties
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -51,6 +63,8 @@ class Maintenance:
         rescued = await self._engine.rescue(as_of=as_of)
         if rescued:
             log.warning("rescued jobs of a lost worker", extra={"jobs": rescued})
+        for duty in self._duties:
+            await duty()
         await self._prune()
 
     async def _prune(self) -> None:
