@@ -23,6 +23,7 @@ from weft.runners.twins_log import InThread, LogWriter
 from weft.runners.waiting import CancelWished, Patience, before_cancel, surely
 from weft.twins import checkpoint as kept
 from weft.twins.checkpoint import Checkpoint, End, Status
+from weft.twins.errors import RowsUnfit
 from weft.twins.feed import AnyFrame, Ended, Entities, Order, Refused, Scanned, Scanning, Totals
 from weft.twins.graph import Batch, Bulk, BulkGraph, Section
 from weft.twins.report import Fault, Report
@@ -62,7 +63,7 @@ class Blobs(Protocol):
     """Opens what the payload of an import names."""
 
     def source(self, payload: bytes) -> tuple[str, bytes]:
-        """Return the URI of the input, and what its reader needs to open it."""
+        """Return the URI of the input, and what its reader needs to open it. Raises BlobFault."""
 
     def open_log(self, payload: bytes) -> Log:
         """Blocks. Raises BlobFault."""
@@ -134,7 +135,7 @@ class _Import:
             return _failed("UnableToWriteToOutputBlob", UNABLE_TO_WRITE, reason=fault.message)
 
     async def _begin(self) -> None:
-        await self._log.open(anew=not self._has_begun)
+        await before_cancel(self._run, self._log.open(anew=not self._has_begun))
         if not self._has_begun:
             await self._commit(self._checkpoint, self._report.started(self._parts.clock.now()))
             self._has_begun = True
@@ -179,7 +180,7 @@ class _Import:
             commits = self._commits
             try:
                 return await self._read()
-            except ReaderGone as gone:
+            except (ReaderGone, RowsUnfit) as gone:  # unfit: what it looked up was deleted since
                 log.error("import reader gone", extra={"job": self._run.job.key.id, "reason": str(gone)})
                 deaths = 1 if self._commits > commits else deaths + 1
                 if deaths > MOST_DEATHS:
@@ -193,7 +194,11 @@ class _Import:
                 await before_cancel(self._run, patience.wait())
 
     async def _read(self) -> _Ending:
-        feed = self._parts.open_feed(self._order())
+        try:
+            order = self._order()
+        except BlobFault as fault:
+            return _failed("UnableToReadInputBlob", fault.message)
+        feed = self._parts.open_feed(order)
         try:
             return await self._listen(feed)
         finally:

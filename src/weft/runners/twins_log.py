@@ -41,26 +41,24 @@ class LogWriter:
         self._in_thread = in_thread
         self._blob: Log | None = None
         self._task: asyncio.Future[None] | None = None
+        self._opening: asyncio.Future[Log] | None = None
         self._call: asyncio.Future[Any] | None = None
         self._grew = asyncio.Event()
         self._moved = asyncio.Event()
 
     async def open(self, *, anew: bool) -> None:
-        """Open the blob; make it, or empty it, where it is *anew*. Raises BlobFault, CancelWished."""
-        if self._task is not None:
-            return
-        opening = asyncio.ensure_future(self._in_thread(_open, self._open_blob, anew))
-        self._call = opening
-        opening.add_done_callback(self._note_blob)
+        """Open the blob; make it, or empty it, where it is *anew*. Raises BlobFault."""
+        if self._opening is None:
+            self._opening = asyncio.ensure_future(self._in_thread(_open, self._open_blob, anew))
         try:
-            await before_cancel(self._run, asyncio.shield(opening))
+            self._blob = await asyncio.shield(self._opening)
         except asyncio.CancelledError:
-            await asyncio.wait({opening})  # or it might empty the log of whoever comes next
+            # It might empty the log of whoever comes next. Nobody does after a job that is to be cancelled.
+            is_last = self._run.cancel_requested.is_set()
+            await asyncio.wait({self._opening}, timeout=LAST_LINES_SECONDS if is_last else None)
             raise
-        except CancelWished:
-            await asyncio.wait({opening}, timeout=LAST_LINES_SECONDS)
-            raise
-        self._task = asyncio.ensure_future(self._write())
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._write())
 
     def grew(self) -> None:
         """Tell it that there is more to write."""
@@ -102,22 +100,16 @@ class LogWriter:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        if self._call is not None:
-            await asyncio.wait({self._call}, timeout=CLOSE_SECONDS)
-            if not self._call.done():
-                log.warning("the output blob does not answer, and is left")
-                return
-        if self._blob is not None:
-            await self._in_thread(self._blob.close)
+        calls = {call for call in (self._opening, self._call) if call is not None}
+        if calls and (await asyncio.wait(calls, timeout=CLOSE_SECONDS))[1]:
+            log.warning("the output blob does not answer, and is left")
+        elif self._opening is not None and self._opening.exception() is None:
+            await self._in_thread(self._opening.result().close)
 
     async def _finish(self) -> None:
         await self.open(anew=False)
         self.grew()
         await self.until_behind_at_most(0)
-
-    def _note_blob(self, opening: asyncio.Future[Log]) -> None:
-        if not opening.cancelled() and opening.exception() is None:
-            self._blob = opening.result()
 
     def _raise_its_end(self) -> None:
         if self._task is not None and self._task.done():
