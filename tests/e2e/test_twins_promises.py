@@ -255,7 +255,7 @@ def test_a_format_fault_leaves_the_graph_as_it_was_and_names_its_line(
     assert (body["status"], body["error"]["code"]) == ("failed", "UnsupportedFileFormat")
     assert building.read(weft.data / "graph.db").twins == {}
     assert weft.twins("GET", "/models").json["value"] == []
-    errors = [line for line in details(log) if "line" in line]
+    errors = [line for line in details(log) if "exceptionType" in line]
     assert [(error["line"], error["exceptionType"]) for error in errors] == [(7, "UnsupportedFileFormat")]
 
 

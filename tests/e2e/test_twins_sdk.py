@@ -103,7 +103,7 @@ def test_a_running_import_is_cancelled(client: Any, tmp_path: Path) -> None:
         time.sleep(0.02)
 
     with pytest.raises(HttpResponseError) as second:
-        jobs.add("two", job(large, "two"))
+        jobs.add("two", job(large, "two"), retry_total=0)  # it would wait for the first one to end
     cancelled = jobs.cancel("one")
 
     assert second.value.status_code == 429

@@ -85,7 +85,7 @@ class Expected:
 
 
 def rejected_lines(lines: Sequence[dict[str, Any]]) -> list[int]:
-    return [line["details"]["line"] for line in lines if line["logType"] == "Error"]
+    return [line["details"]["line"] for line in lines if "exceptionType" in line["details"]]
 
 
 def write(path: Path, chance: random.Random) -> Expected:

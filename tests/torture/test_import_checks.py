@@ -15,7 +15,7 @@ WHOLE = Found({"a": 1, "b": 2}, {("a", "r"): "b", ("b", "s"): "a"})
 
 
 def line(**details: Any) -> dict[str, Any]:
-    return {"logType": "Error" if "line" in details else "Info", "details": details}
+    return {"details": details | ({"exceptionType": "ValidationFailed"} if "line" in details else {})}
 
 
 STARTED = [line(status="Started")] + [
