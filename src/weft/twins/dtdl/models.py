@@ -153,7 +153,10 @@ def in_dependency_order(definitions: Iterable[Mapping[str, Any]]) -> list[Mappin
     Where they depend on each other in a circle, one of them comes first.
     """
     given = list(definitions)
-    places = {id: place for place, definition in enumerate(given) for id in _texts(definition, ("@id",))}
+    places: dict[str, int] = {}
+    for place, definition in enumerate(given):
+        for id in _texts(definition, ("@id",)):
+            places.setdefault(id, place)
     entered: set[int] = set()
     ordered: list[Mapping[str, Any]] = []
     path: list[tuple[int, Iterator[str]]] = []
