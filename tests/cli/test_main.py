@@ -39,7 +39,7 @@ def test_what_is_not_understood_exits_with_2_and_one_line(weft: Weft, arguments:
     assert len(done.err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", ["up", "demo", "doctor", "token", "workspace", "item", "job"])
+@pytest.mark.parametrize("command", ["up", "demo", "doctor", "token", "workspace", "item", "job", "twins"])
 def test_every_command_explains_itself(weft: Weft, command: str) -> None:
     done = weft(command, "--help")
 

@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 
 app = App(
     name="weft",
-    help="A self-hosted job service: Microsoft Fabric's job scheduler over one durable engine.",
+    help="A self-hosted job service: Microsoft's job contracts over one durable engine.",
     version=lambda: f"weft {version('weft')}",
     default_parameter=Parameter(negative=()),
     suppress_keyboard_interrupt=False,
@@ -19,4 +19,5 @@ app.command("weft.cli.token:token", name="token", help="Print a token.")
 app.command("weft.cli.workspace:app", name="workspace", help="Create and list workspaces.")
 app.command("weft.cli.item:app", name="item", help="Create and list the items of a workspace.")
 app.command("weft.cli.job:app", name="job", help="Run jobs, look at them, wait for them, cancel them.")
+app.command("weft.cli.twins:app", name="twins", help="Import graphs of digital twins, and look at them.")
 app.command("weft.cli.doctor:doctor", name="doctor", help="Check what a server needs.")

@@ -1,6 +1,7 @@
 """A small typed client for a weft server."""
 
 from weft.client.answers import Accepted, JobDetails, JobFault, JobLog, LogLine, Progress
+from weft.client.azure import digital_twins_client
 from weft.client.client import WeftClient
 from weft.client.errors import ApiError, ClientError, ServerUnreachable, UnreadableAnswer, WaitTimedOut
 from weft.client.transport import Patience
@@ -26,4 +27,5 @@ __all__ = [
     "WaitPatience",
     "WaitTimedOut",
     "WeftClient",
+    "digital_twins_client",
 ]
