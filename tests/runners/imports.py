@@ -11,11 +11,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from tests.runners.support import NOW
-from weft.blobs.secrets import new_key
+from weft.blobs.secrets import new_key, sealed
 from weft.engine.jobs import Job, JobKey, LogLine, Progress, WhenLost
 from weft.engine.lifecycle import State
-from weft.runners.twins_blobs import ImportBlobs
+from weft.runners.twins_blobs import ImportBlobs, ImportPayload
 from weft.settings import BlobSettings
 from weft.twins.bulk_jobs import DELETIONS, IMPORTS, QUEUE
 from weft.twins.feed import (
@@ -176,8 +178,13 @@ def blobs(directory: Path) -> ImportBlobs:
 
 
 def an_import(directory: Path, *, epoch: int = 1, number: int = 1) -> Job:
-    payload = blobs(directory).seal(str(directory / "input.ndjson"), str(directory / "output.ndjson"))
-    return a_job(JobKey(IMPORTS, "import1"), "import", payload, epoch, number)
+    key = JobKey(IMPORTS, "import1")
+    payload = a_payload(str(directory / "input.ndjson"), str(directory / "output.ndjson"))
+    return a_job(key, "import", payload, epoch, number)
+
+
+def a_payload(input_uri: str, output_uri: str) -> bytes:
+    return msgspec.json.encode(ImportPayload(sealed(input_uri, KEY), sealed(output_uri, KEY)))
 
 
 def a_deletion(minutes: int = 60, *, epoch: int = 1, number: int = 1) -> Job:

@@ -6,7 +6,7 @@ import msgspec
 
 from weft.blobs.opening import open_log, pack_config
 from weft.blobs.ports import Log
-from weft.blobs.secrets import Sealed, opened, redacted, sealed
+from weft.blobs.secrets import Sealed, opened, redacted
 from weft.settings import BlobSettings
 
 
@@ -18,15 +18,11 @@ class ImportPayload(msgspec.Struct, frozen=True):
 
 
 class ImportBlobs:
-    """*key* seals signatures of URIs, see blobs.secrets. Payloads are what `seal` has made."""
+    """*key* is the one with which the signatures of the URIs were sealed: see blobs.secrets."""
 
     def __init__(self, settings: BlobSettings, key: bytes) -> None:
         self._settings = settings
         self._key = key
-
-    def seal(self, input_uri: str, output_uri: str) -> bytes:
-        """Return the payload of an import whose URIs have been checked."""
-        return msgspec.json.encode(ImportPayload(sealed(input_uri, self._key), sealed(output_uri, self._key)))
 
     def source(self, payload: bytes) -> tuple[str, bytes]:
         """Return the input's URI, redacted, and the config to open it with. Raises BlobFault."""
