@@ -25,7 +25,7 @@ from tests.torture.building import Expected, Found
 from tests.torture.server import Server, twins_headers
 
 API = {"api-version": "2023-10-31"}
-KILL_SECONDS = (0.05, 2.5)
+KILL_SECONDS = (0.02, 1.5)
 REST_SECONDS = 10.0
 RESTING = 5
 LOOK_SECONDS = 0.02
@@ -93,7 +93,7 @@ class Torture:
 
     async def _kill_until_done(self, file: Path, expected: Expected, kills: int) -> None:
         """Import once, killed again and again; then compare what is there with what the file says."""
-        site = Site(self.scratch / f"killed-{self.counts['kills']}", file)
+        site = Site(self.scratch / f"killed-{self.counts['imports, killed and resumed']}", file)
         try:
             await site.start()
             await site.add()
@@ -107,8 +107,8 @@ class Torture:
             if await site.server.drain() != 0:
                 self._note("SIGTERM did not end with 0", site.server.log_end())
             self._compare(site, expected)
-            self.counts["imports killed and resumed"] += 1
         finally:
+            self.counts["imports, killed and resumed"] += 1
             await site.close()
 
     def _moment(self) -> float:
