@@ -331,6 +331,18 @@ def test_a_semantic_type_has_a_unit_of_its_kind_and_a_number(version: int, membe
     assert rules([definition]) == {rule}
 
 
+@pytest.mark.parametrize(
+    ("types", "accepted"), [(["Length", "Distance"], True), (["Velocity", "Length"], False)]
+)
+def test_a_unit_suits_every_semantic_type(types: list[str], accepted: bool) -> None:
+    definition = interface("A", {**temperature(unit="metre"), "@type": ["Property", *types]}, version=2)
+
+    if accepted:
+        assert len(ModelSet().add([definition])) == 1
+    else:
+        assert rules([definition]) == {"CotypePropertyValue"}
+
+
 def test_an_annotation_names_a_sibling_or_what_is_inherited() -> None:
     note = property_("note", annotates="p") | {"@type": ["Property", "ValueAnnotation"]}
     parent = interface("Parent", property_("p"))

@@ -1,7 +1,7 @@
 """DTDL 2 and 3 as tables: classes, their members, limits, extensions and reserved words.
 
 Source: Azure/opendigitaltwins-dtdl: DTDL.v2.md, DTDL.Specification.v3.md, the extensions' pages (CC-BY-4.0).
-`elements.py` interprets them; what no table can say is in `rules.py`.
+`reader.py` interprets them; what no table can say is in `rules.py`.
 """
 
 from __future__ import annotations

@@ -8,10 +8,11 @@ from enum import Enum, auto
 from functools import partial
 from typing import Any
 
-from weft.twins.dtdl.elements import Element, Reader
+from weft.twins.dtdl.elements import Element
 from weft.twins.dtdl.faults import FaultList, ModelFault, ModelsRefused
 from weft.twins.dtdl.interfaces import Declared, Interface, RelationshipType, declared
 from weft.twins.dtdl.language import MOST_INTERFACE_BYTES, VERSIONS
+from weft.twins.dtdl.reader import Reader
 from weft.twins.dtdl.rules import References, check_models
 from weft.twins.dtdl.schemas import Schema
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from weft.twins.dtdl.elements import Element, Reader, Reference, is_version_allowed
+from weft.twins.dtdl.elements import Element, Reference, is_version_allowed, version_message
 from weft.twins.dtdl.faults import FaultList, ModelFault, shown
 from weft.twins.dtdl.interfaces import Interface, declared
 from weft.twins.dtdl.language import (
@@ -21,6 +21,7 @@ from weft.twins.dtdl.language import (
     Adjunct,
     Member,
 )
+from weft.twins.dtdl.reader import Reader
 
 _UNIQUE = {
     (version, name): tuple(member for member in row if member.unique)
@@ -93,9 +94,9 @@ class References(_Rules):
                 f"The member {member.name} must refer to {expected}, but {shown(reference.id)} is {kind}."
             )
             self._fault(holder, "TypeConformance", message)
-        elif not is_version_allowed(version, holder.version, member):
-            message = f"The {kind} {shown(reference.id)} is DTDL {version}, which cannot be in {member.name} "
-            self._fault(holder, "VersionMixing", message + f"of DTDL {holder.version}.")
+        elif not is_version_allowed(version, holder, member):
+            named = f"{kind} {shown(reference.id)}"
+            self._fault(holder, "VersionMixing", version_message(named, version, holder, member))
 
 
 def dependencies_first(roots: list[Element], faults: FaultList) -> list[Element]:
@@ -152,7 +153,8 @@ class ElementRules(_Rules):
             elif element.kind == "Property" and element.version == 2:
                 self._check_no_array(element)
             for adjunct in element.adjuncts:
-                self._check_adjunct(element, adjunct)
+                self._check_schema(element, adjunct)
+                self._check_added(element, adjunct)
 
     def _check_unique(self, element: Element, member: Member) -> None:
         children = dict.fromkeys(element.elements(member.name))
@@ -194,15 +196,21 @@ class ElementRules(_Rules):
                 message = "The schema of a Property of DTDL 2 may hold no Array, nor a geospatial schema."
                 self._fault(element, "SchemaExcludeArray", message)
 
-    def _check_adjunct(self, element: Element, adjunct: Adjunct) -> None:
+    def _check_schema(self, element: Element, adjunct: Adjunct) -> None:
         for schema in _schemas_in(element, "schema") if adjunct.schemas else ():
             kind = schema if isinstance(schema, str) else schema.kind
             if kind not in adjunct.schemas:
                 words = " or ".join(sorted(adjunct.schemas))
                 self._fault(element, "CotypeSchema", f"The schema of a {adjunct.name} must be {words}.")
-        for name, value in adjunct.fixed:
-            if element.literals.get(name, value) != value:
-                message = f"The member {name} of a {adjunct.name} must be {shown(value)}."
+
+    def _check_added(self, element: Element, adjunct: Adjunct) -> None:
+        """A member that several types add, such as a unit, must suit all of them."""
+        allowed = {name: frozenset({value}) for name, value in adjunct.fixed}
+        allowed |= {row.name: frozenset(row.terms) for _, row in adjunct.members if row.terms}
+        for name, values in allowed.items():
+            literal = element.literals.get(name)
+            if literal is not None and literal not in values:
+                message = f"The member {name} of a {adjunct.name} cannot be {shown(literal)}."
                 self._fault(element, "CotypePropertyValue", message)
 
 
