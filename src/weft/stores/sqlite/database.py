@@ -7,6 +7,7 @@ import fcntl
 import os
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -26,7 +27,6 @@ SQL = load("weft.stores.sqlite", "store.sql")
 OLDEST_SQLITE = (3, 51, 3)
 
 BUSY_MILLISECONDS = 5_000
-CACHE_KIBIBYTES = 32 * 1024
 SMALLEST_FILE = 512
 WAL_BYTES_KEPT = 64 * 1024 * 1024
 
@@ -57,13 +57,28 @@ class Lock:
             self._file = -1
 
 
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What is kept in a file: by the numbered scripts in the folder `migrations` of *package*.
+
+    *writer_cache* and *reader_cache* are the pages a connection keeps in memory, in KiB.
+    """
+
+    package: str
+    writer_cache: int = 32 * 1024
+    reader_cache: int = 32 * 1024
+
+
+JOBS = Schema("weft.stores.sqlite")
+
+
 class Migration(NamedTuple):
     number: int
     name: str
     script: str
 
 
-def open_writer(path: Path, vfs: str | None = None) -> apsw.Connection:
+def open_writer(path: Path, vfs: str | None = None, schema: Schema = JOBS) -> apsw.Connection:
     """Return the connection that writes, to a store of this version.
 
     Raises StoreTooNew, StoreDamaged, StoreUnsafe, StoreUnavailable.
@@ -73,17 +88,20 @@ def open_writer(path: Path, vfs: str | None = None) -> apsw.Connection:
     with _in_words(path), contextlib.ExitStack() as undo:
         db = _connect(path, vfs, apsw.SQLITE_OPEN_READWRITE)
         undo.callback(db.close)
-        _check_version(db, path)
+        db.pragma("cache_size", -schema.writer_cache)
+        _check_version(db, path, schema)
         _make_durable(db)
-        _migrate(db)
+        _migrate(db, schema)
         undo.pop_all()
     return db
 
 
-def open_reader(path: Path, vfs: str | None = None) -> apsw.Connection:
+def open_reader(path: Path, vfs: str | None = None, schema: Schema = JOBS) -> apsw.Connection:
     """Return a connection that reads, to a store that is open for writing."""
     with _in_words(path):
-        return _connect(path, vfs, apsw.SQLITE_OPEN_READONLY)
+        db = _connect(path, vfs, apsw.SQLITE_OPEN_READONLY)
+        db.pragma("cache_size", -schema.reader_cache)
+    return db
 
 
 def check_sqlite(linked: str) -> None:
@@ -101,10 +119,10 @@ def is_synchronous_full(db: apsw.Connection) -> bool:
     return int(db.pragma("synchronous")) == _FULL
 
 
-def migrations() -> Sequence[Migration]:
+def migrations(schema: Schema = JOBS) -> Sequence[Migration]:
     """Return all migrations this version knows, the first first."""
     found = []
-    for file in files("weft.stores.sqlite").joinpath("migrations").iterdir():
+    for file in files(schema.package).joinpath("migrations").iterdir():
         if named := _FILE_NAME.match(file.name):
             found.append(Migration(int(named[1]), named[2], file.read_text(encoding="utf-8")))
     return sorted(found)
@@ -149,18 +167,21 @@ def _connect(path: Path, vfs: str | None, flags: int) -> apsw.Connection:
         db = apsw.Connection(str(path), flags=flags, vfs=vfs)
         undo.callback(db.close)
         db.set_busy_timeout(BUSY_MILLISECONDS)
-        db.pragma("cache_size", -CACHE_KIBIBYTES)
         undo.pop_all()
     return db
 
 
-def _check_version(db: apsw.Connection, path: Path) -> None:
+def _check_version(db: apsw.Connection, path: Path, schema: Schema) -> None:
     if not db.execute(SQL["any_table"]).get:
         return
     if not db.execute(SQL["has_migrations"]).get:
         raise StoreDamaged(path, "it is a database, but not one of weft")
+    known_ones = migrations(schema)
+    first = db.execute(SQL["first_migration"]).get
+    if first not in (None, known_ones[0].name):
+        raise StoreDamaged(path, f"it is a store of weft, but of another kind ({first})")
     store, written_by = _last_migration(db)
-    known = migrations()[-1].number
+    known = known_ones[-1].number
     if store > known:
         raise StoreTooNew(path, written_by=written_by, store=store, known=known, version=version("weft"))
 
@@ -178,12 +199,12 @@ def _make_durable(db: apsw.Connection) -> None:
         raise StoreUnsafe("SQLite does not check foreign keys")
 
 
-def _migrate(db: apsw.Connection) -> None:
+def _migrate(db: apsw.Connection, schema: Schema) -> None:
     """Bring the store to this version, each migration in a transaction of its own."""
     with db:
         db.execute(SQL["create_migrations"])
     done, _ = _last_migration(db)
-    for migration in migrations():
+    for migration in migrations(schema):
         if migration.number > done:
             _apply(db, migration)
 

@@ -6,6 +6,9 @@ SELECT EXISTS (SELECT 1 FROM sqlite_schema)
 -- name: has_migrations
 SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'migrations')
 
+-- name: first_migration
+SELECT name FROM migrations WHERE number = 1
+
 -- name: last_migration
 SELECT number, written_by FROM migrations ORDER BY number DESC LIMIT 1
 

@@ -20,16 +20,42 @@ SQL = load("weft.stores.sqlite", "store.sql")
 
 MOST_AT_ONCE = 256
 CHECKPOINT_PAGES = 4_000
-TOO_MANY_PAGES = 32_000
+TOO_LONG = 8  # times CHECKPOINT_PAGES
+
+
+class Undo(Exception):
+    """A call broke amid its writes: they are undone, and its caller gets *error*.
+
+    The others of its commit are done again: large calls need no savepoint, which copies each page.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class _Spoilt(Exception):
+    def __init__(self, call: Call, error: Exception) -> None:
+        super().__init__(str(error))
+        self.call = call
+        self.error = error
 
 
 class Writer:
     """Owns the connection it is given, and closes it at its end."""
 
-    def __init__(self, db: apsw.Connection) -> None:
+    def __init__(
+        self,
+        db: apsw.Connection,
+        *,
+        most_at_once: int = MOST_AT_ONCE,
+        checkpoint_pages: int = CHECKPOINT_PAGES,
+    ) -> None:
+        """*most_at_once* calls share a commit; the log is brought in after *checkpoint_pages*."""
         self.commits = 0
         self._db = db
-        self._calls = Calls(MOST_AT_ONCE)
+        self._calls = Calls(most_at_once)
+        self._checkpoint_pages = checkpoint_pages
         self._wal_pages = 0
         db.set_wal_hook(self._note_wal)
         self._thread = threading.Thread(target=self._work, name="store writer", daemon=True)
@@ -64,6 +90,10 @@ class Writer:
             answers = [self._do(call) for call in batch]
             crash_point("store.before-commit")
             self._db.execute(SQL["commit"])
+        except _Spoilt as spoilt:
+            self._roll_back()
+            others = [call for call in batch if call is not spoilt.call]
+            return [Answer(spoilt.call.future, None, spoilt.error), *(self._commit(others) if others else [])]
         except apsw.Error as error:
             log.warning("nothing was written", extra={"reason": str(error), "calls": len(batch)})
             self._roll_back()
@@ -77,6 +107,8 @@ class Writer:
             return Answer(call.future, call.work(self._db, *call.arguments))
         except UNAVAILABLE:
             raise
+        except Undo as undo:
+            raise _Spoilt(call, undo.error) from undo
         except Exception as error:  # it belongs to its caller, who gets it
             if not self._db.in_transaction:
                 raise apsw.IOError(f"the transaction ended early: {error}") from error
@@ -93,9 +125,9 @@ class Writer:
 
     def _checkpoint(self) -> None:
         """Bring the log into the database once it is long; waiting for readers only if it is far too long."""
-        if self._wal_pages < CHECKPOINT_PAGES:
+        if self._wal_pages < self._checkpoint_pages:
             return
-        too_many = self._wal_pages >= TOO_MANY_PAGES
+        too_many = self._wal_pages >= self._checkpoint_pages * TOO_LONG
         mode = apsw.SQLITE_CHECKPOINT_RESTART if too_many else apsw.SQLITE_CHECKPOINT_PASSIVE
         self._wal_pages = 0
         try:
