@@ -119,6 +119,18 @@ def test_the_key_of_a_storage_account_comes_from_the_environment(monkeypatch: py
     assert blob_settings(None, None).connection == "AccountName=a;AccountKey=a2V5"
 
 
+def test_a_connection_string_that_is_none_is_refused_without_being_quoted(
+    weft: Weft, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", "AccountKey=c2VjcmV0")
+
+    done = weft("up", "--data", str(tmp_path / "data"))
+
+    assert done.code == 2
+    assert "connection string" in done.err
+    assert "c2VjcmV0" not in done.err
+
+
 def test_all_that_was_asked_for_reaches_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Settings] = []
     monkeypatch.setattr(up, "_serve", asked.append)

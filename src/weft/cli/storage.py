@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from weft.blobs.policy import Policy
 from weft.cli.errors import Misused
 from weft.cli.server import is_loopback
 from weft.settings import BlobSettings, storage_connection
@@ -13,11 +14,16 @@ from weft.settings import BlobSettings, storage_connection
 
 def blob_settings(roots: Sequence[Path] | None, hosts: Sequence[str] | None) -> BlobSettings:
     """Return what may be read and written; without any root it is the current directory. Raises Misused."""
-    return BlobSettings(
+    settings = BlobSettings(
         roots=tuple(_root(root) for root in roots or [Path()]),
         hosts=tuple(_account(host) for host in hosts or ()),
         connection=storage_connection(),
     )
+    try:
+        Policy(settings)
+    except ValueError as senseless:
+        raise Misused(f"{senseless} (--blob-host, AZURE_STORAGE_CONNECTION_STRING)") from None
+    return settings
 
 
 def _root(given: Path) -> Path:

@@ -20,7 +20,7 @@ from weft.cli.errors import CommandFailed, Exit, Misused
 from weft.cli.options import AsJson, Data
 from weft.cli.output import print_json, print_pairs, printable, tell
 from weft.cli.server import is_loopback
-from weft.cli.twins_watching import watching_import
+from weft.cli.twins_watching import told_progress, watching_import
 from weft.client import ApiError, ClientError, ImportDetails, TwinsClient, WaitPatience
 from weft.contracts.twins import ImportJob, Status
 
@@ -86,7 +86,7 @@ def print_import(details: ImportDetails, *, as_json: bool) -> None:
             ("created", details.created_date_time),
             ("finished", details.finished_date_time or None),
             ("attempt", str(details.attempt or "")),
-            ("progress", details.progress.text if details.progress else None),
+            ("progress", told_progress(details)),
             ("input", details.input_blob_uri),
             ("log", details.output_blob_uri),
             ("error", error),

@@ -79,7 +79,8 @@ class Lines:
         speed = self._meter.hear(details.progress, now)
         if details.status == self._status and now < self._told_at + LINE_SECONDS:
             return
-        line = " ".join(filter(None, (self._job, details.status, _text(details), str(speed))))
+        how_far = [] if details.has_ended else [told_progress(details), str(speed)]
+        line = " ".join(filter(None, (self._job, details.status, *how_far)))
         if line != self._last:
             tell(line)
         self._status, self._told_at, self._last = details.status, now, line
@@ -113,7 +114,7 @@ def _bar(job: str) -> Iterator[Told]:
         def told(details: ImportDetails) -> None:
             progress = details.progress
             speed = meter.hear(progress, time.monotonic())
-            text = "  ".join(filter(None, (_shown_status(details), _text(details), str(speed))))
+            text = "  ".join(filter(None, (_shown_status(details), told_progress(details), str(speed))))
             done, total = (progress.done, progress.total or None) if progress else (0, None)
             bar.update(shown, description=escape(printable(text)), completed=done, total=total)
 
@@ -124,8 +125,9 @@ def _shown_status(details: ImportDetails) -> str:
     return "" if details.status == "running" and details.progress else details.status
 
 
-def _text(details: ImportDetails) -> str:
-    return details.progress.text if details.progress else ""
+def told_progress(details: ImportDetails) -> str:
+    """Return how far the job is; nothing at its end, when what was told last is no longer true."""
+    return "" if details.progress is None or details.has_ended else details.progress.text
 
 
 def _clock(seconds: float) -> str:
