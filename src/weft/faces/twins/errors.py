@@ -26,6 +26,7 @@ from weft.faces.http import Refusal, Refused, shown
 from weft.faces.twins import answers
 from weft.faces.twins.access import RoleMissing, WrongTenant
 from weft.faces.twins.rate import TooFast
+from weft.twins.errors import QueryTooLong
 from weft.twins.query.faults import QueryFault
 
 log = logging.getLogger(__name__)
@@ -204,6 +205,14 @@ TABLE: dict[type[Exception], Row] = {
         400, "LimitExceeded", lambda e: f"dependenciesFor is given {e.given} times, {e.most} are allowed."
     ),
     QueryFault: Row(400, "SqlQueryError", lambda e: f"The query cannot be read: {e}."),
+    QueryTooLong: Row(
+        400,
+        "TimeoutError",
+        lambda e: (
+            f"The query execution timed out after {e.seconds:g} seconds. Try simplifying the query or adding "
+            "conditions to reduce the result size."
+        ),
+    ),
     ContinuationRefused: Row(
         400, "BadRequest", lambda _: "The continuationToken is not one that a query has given to you."
     ),
