@@ -1,8 +1,10 @@
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.faces.twins.reading_house import Reading, open_house, reading
 from tests.faces.twins.serving import Identity, Served, serve
 from weft.auth.home import Home
 from weft.auth.keys import Keys
@@ -35,3 +37,26 @@ async def limited(tmp_path: Path, identity: Identity) -> AsyncIterator[Served]:
     served = serve(tmp_path, identity, limited=True)
     yield served
     await served.store.close()
+
+
+@pytest.fixture
+async def house(tmp_path: Path, identity: Identity) -> AsyncIterator[Reading]:
+    """A small building to read back."""
+    async with reading(tmp_path, identity) as house:
+        yield house
+
+
+@pytest.fixture(scope="module")
+def still_house(tmp_path_factory: pytest.TempPathFactory, identity: Identity) -> Iterator[Reading]:
+    """The same building for all tests of a module, which change nothing."""
+    house = open_house(tmp_path_factory.mktemp("still"), identity)
+    asyncio.run(house.fill())
+    yield house
+    asyncio.run(house.close())
+
+
+@pytest.fixture
+async def small_house(tmp_path: Path, identity: Identity) -> AsyncIterator[Reading]:
+    """The same building, in lists of one entry."""
+    async with reading(tmp_path, identity, page_size=1) as house:
+        yield house
