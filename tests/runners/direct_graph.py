@@ -27,19 +27,24 @@ class DirectGraph:
 
     A write takes *commit_seconds* of virtual time; *fails* says which numbers of `apply` end with
     StoreUnavailable, and whether the batch was kept nevertheless. *committed* is called after each write.
+    *batches* are all that were kept.
     """
 
     def __init__(self, path: Path) -> None:
         self._db = open_writer(path, schema=GRAPH)
         self._db.pragma("synchronous", "off")
         self.commit_seconds = 0.0
-        self.applied = 0
+        self.batches: list[Batch] = []
         self.fails: dict[int, bool] = {}
         self.committed: Callable[[], None] = lambda: None
         self._tries = 0
 
     def close(self) -> None:
         self._db.close()
+
+    @property
+    def applied(self) -> int:
+        return len(self.batches)
 
     def counts(self) -> dict[str, int]:
         return {section.lower(): count for section, count in reading.counts(self._db).items()}
@@ -59,7 +64,6 @@ class DirectGraph:
         kept = self.fails.pop(self._tries, None)
         if kept is not False:
             await self._write(bulk.apply, fence, batch, self._pace())
-            self.applied += 1
         if kept is not None:
             raise StoreUnavailable("the disk is full")
 
@@ -88,6 +92,7 @@ class DirectGraph:
                 written = work(self._db, *arguments)
         except Undo as undo:
             raise undo.error from undo
+        self.batches += [argument for argument in arguments if isinstance(argument, Batch)]
         self.committed()
         return written
 

@@ -478,15 +478,15 @@ def test_an_import_that_is_cancelled_before_it_began_makes_no_output(server: Ser
 def test_a_storage_that_hangs_does_not_keep_a_cancelled_import(server: Server, call: str) -> None:
     async def main() -> None:
         server.slow_seconds[call] = 300.0
+        server.graph.commit_seconds = 1.0
         run = BulkRun(an_import(server.directory))
         task = asyncio.ensure_future(server.runner.run(run))
         await asyncio.sleep(3)
         run.cancel_requested.set()
         began = asyncio.get_running_loop().time()
-        outcome = await task
 
-        assert asyncio.get_running_loop().time() - began < 2
-        assert isinstance(outcome, Stopped if call == "_open" else Completed)
+        assert await task == Stopped()
+        assert asyncio.get_running_loop().time() - began < 5  # its own three writes take a second each
 
     virtually(main())
 

@@ -19,7 +19,7 @@ from weft.engine.jobs import Outcome, Progress
 from weft.engine.ports import Clock, Run
 from weft.runners.reader_process import ReaderGone
 from weft.runners.twins_bulk import Hold, Telling, outcome_of
-from weft.runners.twins_log import InThread, LogWriter
+from weft.runners.twins_log import LAST_LINES_SECONDS, InThread, LogWriter
 from weft.runners.waiting import CancelWished, Patience, before_cancel, surely
 from weft.twins import checkpoint as kept
 from weft.twins.checkpoint import Checkpoint, End, Status
@@ -148,14 +148,18 @@ class _Import:
         await self._commit(self._checkpoint.ended(ending.end), lines if self._has_begun else ())
 
     async def _write_last_lines(self) -> None:
+        """Bring the log into its blob to the end; one that was cancelled has only a moment for it."""
+        end = self._checkpoint.end
+        is_cancelled = end is not None and end.status is Status.CANCELLED
+        job = self._run.job.key.id
         try:
-            if not await self._log.finish():
-                log.warning("log not written in time", extra={"job": self._run.job.key.id})
+            if not await self._log.finish(at_most_seconds=LAST_LINES_SECONDS if is_cancelled else None):
+                log.warning("log not written in time", extra={"job": job})
         except BlobFault as fault:
-            log.warning("log not written", extra={"job": self._run.job.key.id, "reason": fault.message})
-            if self._checkpoint.end is not None and self._checkpoint.end.status is Status.SUCCEEDED:
-                end = _failed("UnableToWriteToOutputBlob", UNABLE_TO_WRITE, reason=fault.message).end
-                await self._commit(self._checkpoint.ended(end), ())
+            log.warning("log not written", extra={"job": job, "reason": fault.message})
+            if end is not None and end.status is Status.SUCCEEDED:
+                unable = _failed("UnableToWriteToOutputBlob", UNABLE_TO_WRITE, reason=fault.message)
+                await self._commit(self._checkpoint.ended(unable.end), ())
 
     async def _commit(
         self, after: Checkpoint, lines: Sequence[bytes], entities: Entities | None = None

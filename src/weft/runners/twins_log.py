@@ -10,7 +10,7 @@ from typing import Any
 from weft.blobs.ports import BlobUnavailable, Log
 from weft.engine.ports import Run
 from weft.runners.twins_bulk import Hold
-from weft.runners.waiting import CancelWished, Patience, before_cancel
+from weft.runners.waiting import Patience
 from weft.twins.graph import Bulk
 
 CHUNK_BYTES = 1024 * 1024
@@ -77,15 +77,13 @@ class LogWriter:
                 moved.cancel()
             self._raise_its_end()
 
-    async def finish(self) -> bool:
-        """Return whether all is written; once the job is to be cancelled, there is only a moment for it."""
+    async def finish(self, *, at_most_seconds: float | None) -> bool:
+        """Return whether all is written: it may take only so long."""
         if self._hold.report_bytes == self._written:
             return True
         finishing = asyncio.ensure_future(self._finish())
         try:
-            await before_cancel(self._run, asyncio.shield(finishing))
-        except CancelWished:
-            await asyncio.wait({finishing}, timeout=LAST_LINES_SECONDS)
+            await asyncio.wait({finishing}, timeout=at_most_seconds)
         finally:
             if not finishing.done():
                 finishing.cancel()
