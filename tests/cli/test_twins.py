@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -240,6 +242,44 @@ def test_a_second_ctrl_c_leaves_the_import_to_itself(
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (("import", "in.ndjson"), r"Twins: 1 of 2 .*entities/s, \d+:\d\d left"),
+        (("generate", "--buildings", "300", "--out", "b.ndjson"), r"\d+%"),
+    ],
+)
+def test_a_terminal_is_shown_a_live_bar(
+    house: TwinsHouse, file: Path, arguments: tuple[str, ...], shown: str
+) -> None:
+    house.steps = [running(done) for done in (1, 5, 9, 12)] + [{"status": "succeeded"}]
+    ours, theirs = os.openpty()
+    environment = {**os.environ, "WEFT_URL": house.url, "WEFT_TOKEN": "t", "TERM": "xterm", "COLUMNS": "120"}
+
+    with open(ours, "rb", buffering=0) as screen:  # noqa: PTH123 - a descriptor, not a path
+        process = subprocess.Popen(
+            [WEFT, "twins", *arguments],
+            cwd=file.parent,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        seen = _all_of(screen)
+        assert process.wait(60) == 0
+
+    assert re.search(shown, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen))
+
+
+def _all_of(screen: IO[bytes]) -> str:
+    """Return what is shown until nobody can show more, which the kernel says by an error."""
+    parts = []
+    with contextlib.suppress(OSError):
+        while part := screen.read(4096):
+            parts.append(part)
+    return b"".join(parts).decode(errors="replace")
+
+
 def _start(house: TwinsHouse, file: Path) -> subprocess.Popen[str]:
     environment = {**os.environ, "WEFT_URL": house.url, "WEFT_TOKEN": "twins"}
     # A test run in the background of a shell ignores Ctrl-C, and its children would.
@@ -337,6 +377,22 @@ def test_a_command_signs_its_own_token_for_the_twins(
 
     (sent,) = house.tokens
     assert TWINS_AUDIENCES[0] in _claims(sent)
+
+
+def test_a_key_that_the_server_does_not_know_is_told_as_that(
+    weft: Weft, house: TwinsHouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WEFT_TOKEN")
+    house.lets_in = False
+    data = tmp_path / "data"
+    assert main(["token", "--data", str(data)]) == 0
+
+    done = weft("stats", "--data", str(data))
+
+    assert (done.code, done.err.partition(";")[0]) == (
+        1,
+        f"weft: {house.url} does not know the key of {data}",
+    )
 
 
 def _claims(bearer: str) -> str:

@@ -18,10 +18,14 @@ JOB = {"createdDateTime": AT, "lastActionDateTime": AT, "purgeDateTime": AT}
 
 @dataclass
 class TwinsHouse:
-    """*steps*: what the looks at the job see, the last one again and again. *refusal*: of the next PUT."""
+    """*steps*: what the looks at the job see, the last one again and again. *refusal*: of a PUT.
+
+    *lets_in*: False, where no token is good.
+    """
 
     steps: list[dict[str, Any]] = field(default_factory=lambda: [{"status": "succeeded"}])
     refusal: tuple[int, dict[str, Any]] | None = None
+    lets_in: bool = True
     url: str = ""
     added: dict[str, str] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
@@ -38,6 +42,8 @@ class TwinsHouse:
         path = request.path
         self.calls.append(f"{request.method} {path}")
         self.tokens.add(request.headers["Authorization"])
+        if not self.lets_in:
+            return web.json_response({"statusCode": 401, "message": "Unauthorized"}, status=401)
         if request.method == "PUT":
             return await self._add(request)
         if path.endswith("/cancel"):
