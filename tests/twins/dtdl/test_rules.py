@@ -130,6 +130,14 @@ def test_extends_of_version_3_has_1024_values_in_its_hierarchy() -> None:
     assert rules([interface("heir", extends=id_of("wide"))], known=models) == {"ExtendsMaxCount"}
 
 
+def test_values_of_extends_count_with_those_of_what_is_extended() -> None:
+    parents = [interface("p0", extends=id_of("p1")), *(interface(f"p{number}") for number in range(1, 1024))]
+    wide = interface("wide", extends=[parent["@id"] for parent in parents])
+
+    assert len(ModelSet().add([*parents, {**wide, "extends": wide["extends"][:-1]}])) == 1025
+    assert rules([*parents, wide]) == {"ExtendsMaxCount"}
+
+
 def test_an_interface_of_version_2_has_300_contents_with_those_it_extends() -> None:
     parent = interface("Parent", *(property_(f"p{number}") for number in range(299)), version=2)
     child = interface("Child", property_("one"), version=2, extends=id_of("Parent"))
@@ -284,6 +292,16 @@ def test_the_values_of_an_enum_are_of_its_schema(value: Any, schema: str) -> Non
     assert rules([interface("A", property_("p", enum(value, schema=schema)))]) == {"EnumValueConformance"}
 
 
+@pytest.mark.parametrize(("value", "accepted"), [(-(2**31), True), (-(2**31) - 1, False), (2**31 - 1, True)])
+def test_the_values_of_an_enum_have_four_bytes(value: int, accepted: bool) -> None:
+    definition = interface("A", property_("p", enum(value)))
+
+    if accepted:
+        assert len(ModelSet().add([definition])) == 1
+    else:
+        assert rules([definition]) == {"RepresentationalStringOrInteger"}
+
+
 def test_the_names_of_fields_differ() -> None:
     field = {"name": "f", "schema": "long"}
 
@@ -358,6 +376,27 @@ def test_a_streaming_property_cannot_be_writable() -> None:
     stream = property_("p", writable=True) | {"@type": ["Property", "Streaming"]}
 
     assert rules([interface("A", stream) | {"@context": context}]) == {"CotypePropertyValue"}
+
+
+def test_an_initialized_property_has_an_initial_value() -> None:
+    context = ["dtmi:dtdl:context;3", "dtmi:dtdl:extension:initialization;1"]
+    initialized = property_("p", initialValue={"any": 1}) | {"@type": ["Property", "Initialized"]}
+    empty = property_("p") | {"@type": ["Property", "Initialized"]}
+
+    assert len(ModelSet().add([interface("A", initialized) | {"@context": context}])) == 1
+    assert rules([interface("A", empty) | {"@context": context}]) == {"RequiredProperties"}
+
+
+def test_an_override_may_have_a_unit_as_its_schema() -> None:
+    features = ["quantitativeTypes", "annotation", "overriding"]
+    context = ["dtmi:dtdl:context;3", *(f"dtmi:dtdl:extension:{name};1" for name in features)]
+    override = property_("u", "TemperatureUnit", annotates="t", overrides="unit") | {
+        "@type": ["Property", "ValueAnnotation", "Override"]
+    }
+
+    models = ModelSet().add([interface("A", temperature(unit="kelvin"), override) | {"@context": context}])
+
+    assert set(models[id_of("A")].properties) == {"t", "u"}
 
 
 def test_a_state_of_iot_central_is_an_enum_also_by_reference() -> None:

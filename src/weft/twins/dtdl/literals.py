@@ -30,7 +30,8 @@ def read_literal(value: object, types: tuple[str, ...], version: int) -> str | i
         return _read_value_object(value, types, version)
     if _type_of(value) not in types:
         names = " or ".join(_NAMES[name] for name in types)
-        raise LiteralRefused(f"Representational{types[0].title()}", f"must be {names}, not {shown(value)}.")
+        rule = "Representational" + "Or".join(name.title() for name in types)
+        raise LiteralRefused(rule, f"must be {names}, not {shown(value)}.")
     return value  # type: ignore[return-value]  # its type is one of those
 
 

@@ -30,7 +30,7 @@ from weft.twins.dtdl.literals import LiteralRefused, read_literal, read_localiza
 
 DEEPEST = 64
 
-_ROOT = Member(name="", kind=Kind.ELEMENTS, classes=("Interface",), id_required=True)
+_ROOT = Member(name="", kind=Kind.ELEMENTS, classes=("Interface",))
 _LITERALS: dict[Kind, tuple[str, ...]] = {
     Kind.TEXT: ("string",),
     Kind.FLAG: ("boolean",),
