@@ -129,9 +129,10 @@ class _Blob:
 
     def size_and_tag(self) -> tuple[int, str]:
         found: BlobProperties = self._ask(self._client.get_blob_properties)
-        if not isinstance(found.size, int) or not found.etag:
-            raise BlobUnavailable(f"{self._name.shown}: the storage tells neither size nor ETag")
-        return found.size, found.etag
+        size: int | None = found.size  # their types promise it; an answer may still lack it
+        if size is None or not found.etag:
+            raise BlobUnavailable(f"{self._name.shown}: the storage does not tell size and ETag")
+        return size, found.etag
 
     def range(self, offset: int, length: int, tag: str) -> bytes:
         """Read as many bytes, of the blob whose ETag is *tag*."""
@@ -177,10 +178,16 @@ class _Blob:
     def _fault(self, error: Exception) -> BlobFault:
         if not isinstance(error, HttpResponseError) or not error.status_code:
             return BlobUnavailable(f"{self._name.shown}: {_why(error)}")
-        code = str(getattr(error, "error_code", "") or "")
-        code = code if _CODE.fullmatch(code) else ""
+        code = _code_of(error)
         kind = _BY_CODE.get(code) or _BY_STATUS.get(error.status_code, BlobUnavailable)
         return kind(f"{self._name.shown}: the storage answered {error.status_code} {code}".rstrip())
+
+
+def _code_of(error: HttpResponseError) -> str:
+    """Return the storage's own code, or nothing where that is not a plain word."""
+    code = getattr(error, "error_code", None)
+    text = str(getattr(code, "value", code))  # an enumeration, for the codes that the library knows
+    return text if code and _CODE.fullmatch(text) else ""
 
 
 def _why(error: Exception) -> str:

@@ -31,6 +31,7 @@ _FILE = re.compile(r"file://(?:localhost)?(?P<path>/[^?#]*)", re.IGNORECASE)
 _HTTP = re.compile(
     r"(?P<scheme>https?)://(?P<authority>[^/?]*)(?P<path>/[^?]*)?(?:\?(?P<query>.*))?", re.IGNORECASE
 )
+_QUERY = re.compile(r"[A-Za-z0-9%&=._~:/+,;@!$*()?-]*")
 _NO_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _CONTAINER = re.compile(r"(?=.{3,63}\Z)[a-z0-9]+(?:-[a-z0-9]+)*|\$root|\$web")
 _NO_FILES = tuple(Path(path) for path in ("/dev", "/proc", "/sys"))
@@ -211,6 +212,8 @@ def _container_and_blob(path: str) -> tuple[str, str]:
 
 
 def _check_signature(query: str) -> None:
+    if not _QUERY.fullmatch(query):
+        raise _Unusable("The query holds characters that must be percent-encoded.")
     names = [part.partition("=")[0] for part in query.split("&")]
     if not all(map(_SIGNATURE_FIELDS.fullmatch, names)) or len(set(names)) < len(names):
         raise _Unusable("The query may hold the fields of one shared access signature, each once.")
