@@ -171,6 +171,10 @@ class Reading:
         ]
         await self._put(Section.RELATIONSHIPS, rows)
 
+    async def delete_all(self) -> None:
+        while await self.graph.delete_some(FENCE, 1000, Batch(checkpoint=b"")):
+            pass
+
     async def _model_number(self, id: str) -> int:
         found = await self.graph.model(id)
         assert found is not None

@@ -128,6 +128,24 @@ async def test_models_that_came_later_are_known(house: Reading) -> None:
     assert await ids(house, f"/models?dependenciesFor={quote(suite)}") == [DEVICE, suite]
 
 
+async def test_models_that_are_deleted_are_known_no_more(house: Reading) -> None:
+    assert len(await ids(house, f"/models?dependenciesFor={quote(ROOM)}")) == 4
+
+    await house.delete_all()
+
+    assert await ids(house, "/models") == []
+    await house.get(f"/models?dependenciesFor={quote(ROOM)}", 404)
+
+
+async def test_a_token_is_good_for_the_models_that_were_asked_for(small_house: Reading) -> None:
+    page = await small_house.get(f"/models?dependenciesFor={quote(ROOM)}")
+    token = page["nextLink"].rpartition("continuationToken=")[2]
+
+    await small_house.get(f"/models?dependenciesFor={quote(ROOM)}&continuationToken={token}")
+    await small_house.get(f"/models?dependenciesFor={quote(OFFICE)}&continuationToken={token}", 400)
+    await small_house.get(f"/models?continuationToken={token}", 400)
+
+
 @pytest.mark.parametrize(
     "target", [f"/models/{quote('dtmi:com:example:No;1')}", "/models?dependenciesFor=dtmi:com:example:No;1"]
 )

@@ -142,6 +142,14 @@ async def test_top_cuts_whatever_the_pages(still_house: Reading, top: int, size:
     assert len(found) == len({one["$dtId"] for one in found}) == min(top, 5)
 
 
+async def test_nothing_follows_the_last_of_the_top(still_house: Reading) -> None:
+    first = await still_house.query("SELECT TOP(3) * FROM digitaltwins", size=2)
+    second = await still_house.query(continued=first.json()["continuationToken"], size=1)
+
+    assert len(second.json()["value"]) == 1
+    assert "continuationToken" not in second.json()
+
+
 @pytest.mark.parametrize("size", [1, 2, 5, 6, 10**6])
 async def test_pages_hold_as_many_as_asked_and_lead_to_the_end(still_house: Reading, size: int) -> None:
     sizes: list[int] = []

@@ -302,9 +302,7 @@ def test_what_is_no_condition_is_refused_where_it_goes_wrong(text: str, message:
 
 
 def test_the_published_limits_are_kept_to_the_last_one() -> None:
-    start = "SELECT * FROM digitaltwins WHERE a IN ['"
-
-    assert parse(start + "x" * (8_000 - len(start) - 2) + "']", SERVICE).where
+    assert parse(WHERE + "a = '" + "x" * (8_000 - len(WHERE) - 6) + "'", SERVICE).where
     assert parse(WHERE + "a = 1" + " AND a = 1" * 25 + " OR a = 1" * 25, SERVICE).where
     assert parse(WHERE + f"a IN [{', '.join('1' * 50)}]", SERVICE).where
     assert parse(WHERE + "(" * 64 + "a = 1" + ")" * 64, SERVICE).where == A
@@ -313,7 +311,7 @@ def test_the_published_limits_are_kept_to_the_last_one() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (WHERE + "a = '" + "x" * 8_000 + "'", "longer than 8000 characters"),
+        (WHERE + "a = '" + "x" * (8_001 - len(WHERE) - 6) + "'", "longer than 8000 characters"),
         (WHERE + "a = 1" + " AND a = 1" * 26 + " OR a = 1" * 25, "more than 50 AND and OR"),
         (WHERE + "(" + ") AND (".join(["a = 1 OR b = 2"] * 26) + ")", "more than 50 AND and OR"),
         (WHERE + f"a IN [{', '.join('1' * 51)}]", "more than 50 items"),
