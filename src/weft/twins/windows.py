@@ -94,7 +94,8 @@ class _Cutter:
         if len(lines) <= lines_left and _bytes(lines) <= bytes_left:
             return len(lines)
         ends = list(accumulate(len(line) + 1 for line in lines))
-        return min(lines_left, bisect_right(ends, bytes_left))
+        fitting = min(lines_left, bisect_right(ends, bytes_left))
+        return fitting if self._lines else max(fitting, 1)
 
 
 def _bytes(lines: Sequence[bytes]) -> int:
