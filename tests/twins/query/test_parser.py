@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from weft.twins.query.faults import QueryFault
 from weft.twins.query.limits import LOCAL, SERVICE, Limits
@@ -357,3 +359,43 @@ def test_the_time_to_refuse_a_text_grows_no_faster_than_the_text(text: str) -> N
 
     assert time.process_time() - began < 1
     assert len(str(caught.value)) < 300
+
+
+WORDS = [
+    *"()[]=<>,.*'$",
+    "[[",
+    "]]",
+    "!=",
+    "'x'",
+    "\\",
+    "1",
+    "-1.5e3",
+    "T",
+    "a",
+    "$dtId",
+    "ä",
+    "\0",
+    " ",
+    "\n",
+]
+KEYWORDS = (
+    "SELECT COUNT TOP FROM digitaltwins relationships WHERE AND OR NOT IN NIN IS_OF_MODEL CONTAINS true"
+)
+
+
+@given(st.lists(st.sampled_from([*WORDS, *KEYWORDS.split()]) | st.text(max_size=5), max_size=40))
+def test_whatever_the_words_they_are_a_query_or_a_fault(words: list[str]) -> None:
+    for text in (" ".join(words), "".join(words), WHERE + " ".join(words)):
+        fault = fault_of(text)
+
+        if fault is not None:
+            assert 1 <= fault.position <= len(text) + 1
+            assert str(fault).isprintable()
+
+
+def fault_of(text: str) -> QueryFault | None:
+    try:
+        parse(text)
+    except QueryFault as fault:
+        return fault
+    return None

@@ -49,16 +49,18 @@ class KnownModels:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._known: Models | None = None
+        self._learning = asyncio.Lock()
 
     async def now(self) -> Models:
         """Raises StoreUnavailable."""
-        known = self._known
-        if known is None or await self._changed(known):
-            self._known = known = await asyncio.to_thread(Models, await self._stored())
-        return known
+        async with self._learning:  # else many queries at once would all learn the same
+            known = self._known
+            if known is None or await self._changed(known):
+                self._known = known = await asyncio.to_thread(Models, await self._stored())
+            return known
 
     async def _changed(self, known: Models) -> bool:
-        # Numbers are never used again: as many models and none newer are the same models.
+        # A model never changes, and its number is never used again: as many and none newer are the same ones.
         counts = await self._graph.counts()
         newer = await self._graph.models(after=known.last, limit=1)
         return bool(newer) or counts[Section.MODELS] != len(known.numbers)
