@@ -120,7 +120,7 @@ def right(handler: Handler) -> None:
     found = _RANGE.fullmatch(handler.headers.get("x-ms-range", handler.headers.get("Range", "")))
     common = {"ETag": storage.tag, "x-ms-blob-type": "BlockBlob", **storage.headers}
     if handler.command == "HEAD" or found is None:
-        handler.say(200, headers={**common, "Content-Length": str(len(storage.content))})
+        handler.say(200, storage.content, common)
         return
     start, last = int(found[1]), int(found[2])
     part = storage.content[start : last + 1]

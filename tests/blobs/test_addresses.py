@@ -181,7 +181,7 @@ def test_a_session_reaches_its_own_storage_only() -> None:
         made = session(Base.parse(storage.url), "127.0.0.1", QUICK)
 
         with closing(made), pytest.raises(requests.exceptions.InvalidSchema):
-            made.get(f"{other.url}/cont/blob")
+            made.get(f"{other.url}/cont/blob", timeout=2)
 
         assert other.seen == []
 
@@ -234,7 +234,7 @@ def test_tls_is_spoken_to_the_name_at_the_checked_address(
 
     with closing(session(base, "127.0.0.1", QUICK)) as made:
         made.verify = str(certificate)
-        answer = made.get(f"{base.url}/cont/blob")
+        answer = made.get(f"{base.url}/cont/blob", timeout=2)
 
     assert answer.content == b"0123456789"
     assert called == ["storage.test"]
@@ -249,7 +249,7 @@ def test_a_certificate_for_another_name_is_not_trusted(
     with closing(session(base, "127.0.0.1", QUICK)) as made:
         made.verify = str(certificate)
         with pytest.raises(requests.exceptions.SSLError):
-            made.get(f"{base.url}/cont/blob")
+            made.get(f"{base.url}/cont/blob", timeout=2)
 
     assert storage.seen == []
 

@@ -1,4 +1,4 @@
-"""A storage that misbehaves: every fault becomes one clear word, in bounded time and memory, without secrets."""
+"""A storage that misbehaves: each fault is told clearly, in bounded time and memory, without secrets."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import gzip
 import itertools
 import logging
 import resource
+import sys
 import time
 import traceback
 from collections.abc import Iterator
@@ -60,10 +61,15 @@ def read(storage: FakeStorage, patience: Patience = QUICK) -> bytes:
 
 FAULTS: dict[str, tuple[Answer, type[BlobFault], str]] = {
     "wrong length": (part_of_it(4), BlobUnavailable, "connection to the storage fails"),
-    "S50 fewer bytes than asked for": (
-        saying(206, b"0123", {"ETag": '"0x1"', "Content-Range": "bytes 0-3/10"}),
+    "S50 a smaller blob": (
+        saying(206, b"0123", {"ETag": '"0x1"', "Content-Range": "bytes 0-3/4"}),
         BlobUnavailable,
         "4 bytes where 10",
+    ),
+    "S50 more bytes than asked for": (
+        saying(206, b"0123456789ab", {"ETag": '"0x1"', "Content-Range": "bytes 0-11/12"}),
+        BlobUnavailable,
+        "12 bytes where 10",
     ),
     "S50 another ETag": (
         saying(206, b"0123456789", {"ETag": '"0x2"', "Content-Range": "bytes 0-9/10"}),
@@ -117,6 +123,15 @@ def test_a_fault_of_the_storage_is_told_without_the_signature(storage: FakeStora
     told = "".join(traceback.format_exception(fault.value, chain=True))
     assert "S3CR3T" not in f"{told} {fault.value!r} {fault.value.__context__!r} {fault.value.__cause__!r}"
     assert time.monotonic() - begun < 5
+
+
+def test_s50_answers_that_stay_short_are_a_fault(storage: FakeStorage) -> None:
+    short = saying(206, b"0123", {"ETag": '"0x1"', "Content-Range": "bytes 0-9/10"})
+    shorter = saying(206, b"45", {"ETag": '"0x1"', "Content-Range": "bytes 4-9/10"})
+    storage.will("GET", short, shorter)
+
+    with pytest.raises(BlobUnavailable, match="6 bytes where 10"):
+        read(storage)
 
 
 def test_s45_a_redirect_is_not_followed(storage: FakeStorage) -> None:
@@ -274,8 +289,8 @@ def test_without_the_extra_it_says_what_to_install(
     storage: FakeStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     missing: Any = None
-    monkeypatch.delitem(__import__("sys").modules, "weft.blobs.azure", raising=False)
-    monkeypatch.setitem(__import__("sys").modules, "azure.storage.blob", missing)
+    monkeypatch.delitem(sys.modules, "weft.blobs.azure", raising=False)
+    monkeypatch.setitem(sys.modules, "azure.storage.blob", missing)
 
     for opening in (opened, a_log):
         with pytest.raises(BlobUnavailable, match=r"install weft\[azure\]"):

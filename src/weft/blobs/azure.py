@@ -171,7 +171,7 @@ class _Blob:
     def _ask(self, request: Callable[[], T]) -> T:
         try:
             return request()
-        except (AzureError, ValueError, KeyError) as error:  # the two: headers that the client cannot read
+        except (AzureError, ValueError, LookupError) as error:  # the two: headers that the client cannot read
             fault = self._fault(error)
         raise fault  # outside of the handler, so that the error is not even its context
 
@@ -209,10 +209,12 @@ def _client(
         name.container,
         name.blob,
         credential=AzureNamedKeyCredential(account.name, account.key) if account else name.query or None,
-        transport=RequestsTransport(session=connection),
+        transport=RequestsTransport(
+            session=connection,
+            connection_timeout=patience.connect_seconds,
+            read_timeout=patience.read_seconds,
+        ),
         retry_policy=_retries(patience),
-        connection_timeout=patience.connect_seconds,
-        read_timeout=patience.read_seconds,
         permit_redirects=False,
         max_single_get_size=BLOCK_BYTES,
         max_chunk_get_size=BLOCK_BYTES,
