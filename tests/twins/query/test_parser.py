@@ -51,6 +51,7 @@ SELECTIONS = {
     "SELECT T FROM digitaltwins T": Selection(collection=TWINS, alias="T"),
     "SELECT Room FROM digitaltwins AS Room": Selection(collection=TWINS, alias="Room"),
     "SELECT TOP(5) * FROM digitaltwins": Selection(collection=TWINS, top=5),
+    "SELECT TOP(5) FROM digitaltwins": Selection(collection=TWINS, top=5),
     "SELECT TOP (1) T FROM digitaltwins T": Selection(collection=TWINS, top=1, alias="T"),
 }
 CONDITIONS: dict[str, Condition] = {

@@ -1,6 +1,6 @@
 """Reads a query: its text becomes a selection, or a fault that says what is not understood, and where.
 
-    query    = SELECT [TOP ( n )] ( * | COUNT ( ) | alias ) FROM collection [[AS] alias] [WHERE either]
+    query    = SELECT ( TOP ( n ) | [TOP ( n )] ( * | alias ) | COUNT ( ) ) FROM collection [[AS] alias] [WHERE either]
     either   = both { OR both }
     both     = negation { AND negation }
     negation = NOT negation | ( either ) | function ( ... ) | path = literal | path IN [ literal, ... ] | ...
@@ -61,7 +61,7 @@ def _projection(scanner: Scanner) -> _Projection:
         scanner.expect("(")
         scanner.expect(")")
         counts = True
-    elif not scanner.took("*"):
+    elif not scanner.took("*") and not (top and scanner.token.word == "FROM"):
         column = _column(scanner)
     return _Projection(top, counts, column)
 
