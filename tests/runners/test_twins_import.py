@@ -423,6 +423,21 @@ def test_a_server_that_died_between_the_end_and_its_log_has_it_written_by_the_ne
     assert server.log == WHOLE_LOG
 
 
+def test_an_end_is_told_again_though_its_log_could_not_be_written_in_time(server: Server) -> None:
+    async def main() -> None:
+        server.slow_seconds["write"] = 300.0
+        server.graph.commit_seconds = 1.0
+        run = BulkRun(an_import(server.directory))
+        task = asyncio.ensure_future(server.runner.run(run))
+        await asyncio.sleep(5)
+        run.cancel_requested.set()
+        first = await task
+
+        assert await server.run(an_import(server.directory, epoch=2)) == first == Stopped()
+
+    virtually(main())
+
+
 # ---- cancel
 
 

@@ -43,23 +43,25 @@ class Hold:
     """One owner's hold on the graph: behind its fence, and patient with a store that is unavailable.
 
     *store_id* names the store of the job, so that no job of another has its name. *report_bytes* is how long
-    the job's log is. Each call may raise FenceLost.
+    the job's log is. *is_over*: another owner has done all, and only its word to the engine was lost. Each
+    call may raise FenceLost.
     """
 
     def __init__(self, graph: BulkGraph, run: Run, *, store_id: str) -> None:
         self.graph = graph
         self.fence = Fence(fence_name(store_id, run.job), run.job.epoch)
         self.report_bytes = 0
+        self.is_over = False
 
     async def take_over(self) -> Bulk:
-        """Return how far the job is, also where it is shut because it has ended."""
+        """Return how far the job is, also where it is over."""
         try:
             bulk = await self._take_over()
         except FenceLost:
             known = await self.patiently(lambda: self.graph.bulk(self.fence.job))
             if known is None or not _has_ended(known):
                 raise
-            bulk = known
+            self.is_over, bulk = True, known
         self.report_bytes = bulk.report_bytes
         return bulk
 
@@ -80,7 +82,7 @@ class Hold:
         self.report_bytes = length
 
     async def shut(self) -> None:
-        """Let nobody write for the job any more. It may have been shut before, by whoever wrote its end."""
+        """Let nobody write for the job any more."""
         await self.patiently(lambda: self.graph.shut(self.fence))
 
     async def patiently(self, call: Callable[[], Awaitable[T]]) -> T:

@@ -38,7 +38,8 @@ class DeletionRunner:
         if checkpoint.end is None:
             checkpoint = checkpoint.ended(await self._delete(run, hold))
             await hold.apply(Batch(checkpoint=kept.pack(checkpoint)))
-        await hold.shut()
+        if not hold.is_over:
+            await hold.shut()
         return outcome_of(checkpoint)
 
     async def _delete(self, run: Run, hold: Hold) -> End:

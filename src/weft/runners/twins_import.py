@@ -116,14 +116,18 @@ class _Import:
         self._log = LogWriter(hold, run, bulk, lambda: parts.blobs.open_log(run.job.payload), parts.in_thread)
 
     async def to_its_end(self) -> Outcome:
+        if not self._hold.is_over:
+            await self._do()
+            await self._hold.shut()
+        return outcome_of(self._checkpoint)
+
+    async def _do(self) -> None:
         try:
             if self._checkpoint.end is None:
                 await self._end(await self._ending())
             await self._write_last_lines()
         finally:
             await self._log.close()
-        await self._hold.shut()
-        return outcome_of(self._checkpoint)
 
     async def _ending(self) -> _Ending:
         try:
