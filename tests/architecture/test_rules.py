@@ -17,6 +17,7 @@ NAMES_STATES = {
     "engine/engine.py": "applies the table",
     "runners/remote_workload.py": "a 404 means one thing before the work elsewhere has begun, another after",
     "faces/core/mapping.py": "Core's words for our states",
+    "faces/twins/mapping.py": "the words of Digital Twins for our states",
     "faces/workload/mapping.py": "the Workload contract's words for our states",
 }
 

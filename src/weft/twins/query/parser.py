@@ -1,6 +1,7 @@
 """Reads a query: its text becomes a selection, or a fault that says what is not understood, and where.
 
-    query    = SELECT ( TOP ( n ) | [TOP ( n )] ( * | alias ) | COUNT ( ) ) FROM collection [[AS] alias] [WHERE either]
+    query    = SELECT what FROM collection [[AS] alias] [WHERE either]
+    what     = TOP ( n ) | [TOP ( n )] ( * | alias ) | COUNT ( )
     either   = both { OR both }
     both     = negation { AND negation }
     negation = NOT negation | ( either ) | function ( ... ) | path = literal | path IN [ literal, ... ] | ...
