@@ -539,6 +539,20 @@ def test_an_owner_that_lost_its_fence_stops_at_once_and_writes_nothing_more(serv
     virtually(main())
 
 
+def test_an_owner_that_slept_until_the_job_was_deleted_writes_nothing(server: Server) -> None:
+    async def main() -> None:
+        await server.run(an_import(server.directory, epoch=2))
+        await server.graph.forget("store/1")
+        applied = server.graph.applied
+
+        with pytest.raises(LeaseLost):
+            await server.run(an_import(server.directory, epoch=1))
+        assert server.graph.applied == applied
+        assert server.log == WHOLE_LOG
+
+    virtually(main())
+
+
 # ---- the output blob
 
 

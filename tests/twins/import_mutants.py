@@ -1,7 +1,7 @@
 """The seeded mistakes of `ImportJob.tla`, made in the code, and more: each breaks a promise in some walk.
 
 I1 no guard, I2 no fencing, I3 a checkpoint outside the transaction, I7 cancelled at once and I8 told before
-the graph is shut, both with the owner as the only guard, I9 a fence that is forgotten with its job.
+the graph is shut, both with the owner as the only guard.
 """
 
 from __future__ import annotations
@@ -84,14 +84,6 @@ def i8_told_before_the_work_has_stopped(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(BulkRunner, "run", tell)
 
 
-def i9_the_fence_is_forgotten(patch: pytest.MonkeyPatch) -> None:
-    async def forget(graph: DirectGraph, job: str) -> None:
-        graph.execute("DELETE FROM report")
-        graph.execute("DELETE FROM bulk WHERE job = ?", job)
-
-    patch.setattr(DirectGraph, "forget", forget)
-
-
 def a_failed_commit_is_repeated_unseen(patch: pytest.MonkeyPatch) -> None:
     async def insist(hold: Hold, batch: Batch) -> None:
         await hold.patiently(lambda: hold.graph.apply(hold.fence, batch))
@@ -142,7 +134,6 @@ MUTANTS: dict[Mutant, frozenset[str]] = {
     log_outside_the_transaction: frozenset({"LogOnce"}),
     i7_cancelled_at_once: frozenset({"NoLate"}),
     i8_told_before_the_work_has_stopped: frozenset({"NoLate", "LogOnce"}),
-    i9_the_fence_is_forgotten: frozenset({"NoLate"}),
     a_failed_commit_is_repeated_unseen: frozenset({"OnceEach", "LogOnce"}),
     the_end_is_not_known_again: frozenset({"Ends"}),
     the_output_is_made_at_each_start: frozenset({"LogOnce"}),

@@ -36,9 +36,15 @@ from weft.twins.graph import BulkGraph, Section
 
 STORE = "store"
 LONGEST_SECONDS = 1500.0
-LATE_SECONDS = 130.0
+LATE_SECONDS = 65.0
 
-IMPORTING = replace(HABITS, cancel_wins=False, adopts=True)
+IMPORTING = replace(
+    HABITS,
+    cancel_wins=False,
+    adopts=True,
+    heartbeat=timedelta(seconds=10),
+    look_again=timedelta(seconds=5),
+)
 
 
 @dataclass

@@ -20,7 +20,7 @@ from tests.runners.direct_graph import DirectGraph
 from tests.twins.import_mutants import MUTANTS, Mutant
 from tests.twins.import_walk import walk
 
-WALKS = int(os.environ.get("WEFT_WALKS", "200"))
+WALKS = int(os.environ.get("WEFT_WALKS", "150"))
 FIRST_SEED = int(os.environ.get("WEFT_SEED", "0"))
 BUDGET = 300
 
