@@ -11,9 +11,10 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import BinaryIO, TypeVar
+from io import FileIO
+from typing import TypeVar
 
 import msgspec
 
@@ -31,14 +32,14 @@ class _ServerGone(Exception):
     """The other end of stdin is closed."""
 
 
-class _Acks:
+class Acks:
     """How many batches the server has committed."""
 
     def __init__(self) -> None:
         self._batches = 0
         self._grown = threading.Condition()
 
-    def follow(self, stdin: BinaryIO) -> None:
+    def follow(self, stdin: FileIO) -> None:
         """Listen until the server closes stdin, and end the process then."""
         try:
             while True:
@@ -55,28 +56,33 @@ class _Acks:
 
 
 def main() -> None:
-    stdin, stdout = sys.stdin.buffer, sys.stdout.buffer
-    order = _receive(stdin, Order)
-    acks = _Acks()
-    threading.Thread(target=acks.follow, args=(stdin,), name="acks", daemon=True).start()
-    _spare_the_collector()
+    # Without a buffer, whose lock the thread would hold when the interpreter ends.
+    stdin = FileIO(sys.stdin.fileno(), closefd=False)
     try:
-        for frame in _frames(order, acks):
-            stdout.write(pack(frame))
-            stdout.flush()
-    except BrokenPipeError:
+        order = _receive(stdin, Order)
+        acks = Acks()
+        threading.Thread(target=acks.follow, args=(stdin,), name="acks", daemon=True).start()
+        _spare_the_collector()
+        for frame in frames(order, acks.wait):
+            sys.stdout.buffer.write(pack(frame))
+            sys.stdout.buffer.flush()
+    except (_ServerGone, BrokenPipeError):
         os._exit(0)
 
 
-def _receive(stdin: BinaryIO, kind: type[Told]) -> Told:
-    head = stdin.read(LENGTH.size)
-    if len(head) < LENGTH.size:
-        raise _ServerGone
-    (length,) = LENGTH.unpack(head)
-    body = stdin.read(length)
-    if len(body) < length:
-        raise _ServerGone
-    return msgspec.msgpack.decode(body, type=kind)
+def _receive(stdin: FileIO, kind: type[Told]) -> Told:
+    (length,) = LENGTH.unpack(_read(stdin, LENGTH.size))
+    return msgspec.msgpack.decode(_read(stdin, length), type=kind)
+
+
+def _read(stdin: FileIO, length: int) -> bytes:
+    data = b""
+    while len(data) < length:
+        more = stdin.read(length - len(data))
+        if not more:
+            raise _ServerGone
+        data += more
+    return data
 
 
 def _spare_the_collector() -> None:
@@ -85,14 +91,15 @@ def _spare_the_collector() -> None:
     gc.disable()
 
 
-def _frames(order: Order, acks: _Acks) -> Iterator[AnyFrame]:
+def frames(order: Order, committed: Callable[[int], None]) -> Iterator[AnyFrame]:
+    """Yield all that there is to tell; see twins.reader.read for *committed*."""
     try:
         tag = order.totals.tag if order.totals else None
         with (
             closing(open_source(order.uri, order.blobs, tag=tag)) as source,
             closing(open_known(order.graph)) as known,
         ):
-            yield from read(order, source, known, committed=acks.wait, clock=time.monotonic)
+            yield from read(order, source, known, committed=committed, clock=time.monotonic)
     except BlobFault as fault:
         yield _unreadable(fault)
     except StoreUnavailable as unavailable:

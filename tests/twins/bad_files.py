@@ -157,6 +157,12 @@ BAD_FILES = [
     _bad_twin("two_objects_by_a_return", TWIN + b"\r" + TWIN, _NOT_JSON + "trailing characters (byte 49)."),
     _bad_twin("line_over_one_mebibyte", twin_with(b'"%s"' % (b"a" * MEBIBYTE)), _TOO_LONG),
     _bad_twin("one_byte_over", TWIN + b" " * (MEBIBYTE - len(TWIN) + 1), _TOO_LONG),
+    BadFile(
+        "behind_many_blank_lines",
+        TWINS + b" \r\n" * 300_000 + b"oops",
+        300_004,
+        _NOT_JSON + "invalid character (byte 0).",
+    ),
     _bad_twin("a_mebibyte_of_spaces_and_one", b" " * (MEBIBYTE + 1), _TOO_LONG),
     BadFile("first_line_without_end", b'{"Section": "Header"' + b" " * 3 * MEBIBYTE, 1, _TOO_LONG),
     # ---- JSON

@@ -101,6 +101,9 @@ class FormatCheck:
         self._take_value: Callable[[bytes, Any], None] = self._take_first
 
     def take(self, block: Block) -> Fault | None:
+        if _is_blank(block.data):
+            self._lines += block.data.count(b"\n")
+            return None
         lines = block.lines
         if self._section and _is_plainly_right(self._section, block.data, lines):
             self._lines += len(lines)
@@ -281,6 +284,10 @@ def _check_key(entity: Mapping[str, object], name: str, missing: str, longest: i
 
 
 # ---- many lines, swiftly: a block is right, or it is looked at line by line
+
+
+def _is_blank(data: bytes) -> bool:
+    return data.endswith(b"\n") and len(data) <= LONGEST_LINE_BYTES and not data.strip(WHITE_SPACE + b"\n")
 
 
 def _is_plainly_right(section: Section, data: bytes, lines: Sequence[bytes]) -> bool:

@@ -65,14 +65,16 @@ class _Cutter:
             yield from self.take([line])
 
     def take(self, lines: Sequence[bytes]) -> Iterator[Window]:
-        while True:
-            fitting = self._count_fitting(lines)
-            self._lines += lines[:fitting]
-            self._bytes += _bytes(lines[:fitting])
-            lines = lines[fitting:]
-            if not lines:
-                return
-            yield from self.cut()
+        taken = 0
+        while taken < len(lines):
+            more = lines[taken : taken + MOST_LINES - len(self._lines)]
+            more = more[: self._count_fitting(more)]
+            if more:
+                self._lines += more
+                self._bytes += _bytes(more)
+                taken += len(more)
+            else:
+                yield from self.cut()
 
     def cut(self) -> Iterator[Window]:
         lines, before = self._lines, self._before
@@ -90,11 +92,11 @@ class _Cutter:
             yield Window(section, (), before, self._before)
 
     def _count_fitting(self, lines: Sequence[bytes]) -> int:
-        lines_left, bytes_left = MOST_LINES - len(self._lines), MOST_BYTES - self._bytes
-        if len(lines) <= lines_left and _bytes(lines) <= bytes_left:
+        """Return how many of *lines* the window has bytes for; a window has one line at the least."""
+        bytes_left = MOST_BYTES - self._bytes
+        if _bytes(lines) <= bytes_left:
             return len(lines)
-        ends = list(accumulate(len(line) + 1 for line in lines))
-        fitting = min(lines_left, bisect_right(ends, bytes_left))
+        fitting = bisect_right(list(accumulate(len(line) + 1 for line in lines)), bytes_left)
         return fitting if self._lines else max(fitting, 1)
 
 
