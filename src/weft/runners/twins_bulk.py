@@ -99,15 +99,15 @@ class Hold:
 
 
 class Telling:
-    """Tells progress, but not too often."""
+    """Tells progress, but not too often, unless it is the *last* that there is to tell."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self._next_at = 0.0
 
-    async def tell(self, progress: Progress) -> None:
+    async def tell(self, progress: Progress, *, last: bool = False) -> None:
         now = asyncio.get_running_loop().time()
-        if now >= self._next_at:
+        if last or now >= self._next_at:
             self._next_at = now + SECONDS_BETWEEN_TELLINGS
             await self._run.progress(progress)
 

@@ -249,7 +249,7 @@ class _Import:
             await before_cancel(self._run, self._log.until_behind_at_most(LOG_BEHIND_MOST_BYTES))
             lines = self._report.batch(self._parts.clock.now(), self._checkpoint, frame)
             await self._commit(self._checkpoint.after(frame), lines, frame)
-            await self._telling.tell(_imported_so_far(self._checkpoint, frame.section))
+            await self._telling.tell(_imported_so_far(self._checkpoint))
 
     async def _ending_of(self, frame: Ended | Refused) -> _Ending:
         if isinstance(frame, Refused):
@@ -257,6 +257,7 @@ class _Import:
                 raise _InputAway(frame.message)
             end = End(Status.FAILED, frame.code, frame.message)
             return _Ending(end, Fault(frame.section, frame.rejected))
+        await self._telling.tell(_imported_so_far(self._checkpoint), last=True)
         if self._checkpoint.accepted:
             with suppress(StoreUnavailable):  # it only makes queries quicker
                 await self._hold.graph.optimize()
@@ -288,13 +289,13 @@ def _scanned_so_far(frame: Scanning) -> Progress:
     return Progress(frame.offset, frame.size, f"Checking the format: {share:.0%}")
 
 
-def _imported_so_far(checkpoint: Checkpoint, section: Section) -> Progress:
-    total, of_section = (
-        (checkpoint.totals.entities, _count(checkpoint.totals, section)) if checkpoint.totals else (0, 0)
-    )
+def _imported_so_far(checkpoint: Checkpoint) -> Progress:
+    section, totals = checkpoint.section, checkpoint.totals
+    if section is None or totals is None:
+        return Progress(0, 0, "Nothing to import")
     tally = checkpoint.tally(section)
     done = tally.accepted + tally.rejected
-    return Progress(checkpoint.tried, total, f"{section}: {done:,} of {of_section:,}")
+    return Progress(checkpoint.tried, totals.entities, f"{section}: {done:,} of {_count(totals, section):,}")
 
 
 def _count(totals: Totals, section: Section) -> int:
