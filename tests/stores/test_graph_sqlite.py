@@ -308,6 +308,29 @@ async def test_deleting_leaves_no_key_behind(path: Path) -> None:
     assert noted == [(0, 0, 0, 0)]
 
 
+async def test_relationships_whose_hashes_are_equal_are_two(path: Path) -> None:
+    graph = await _filled(path)
+    await put_twins(graph, "t1", "t2")
+    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    salt = db.execute("SELECT salt FROM tally").get
+    db.close()
+    seen: dict[int, str] = {}
+    ids = (f"r{n}" for n in range(10**6))
+    one, other = next((seen[key], id) for id in ids if seen.setdefault(key := _key(salt, id), id) != id)
+
+    await put_relationships(graph, ("t1", one, "t1"))
+    await put_relationships(graph, ("t1", other, "t2"), ("t1", one, "t2"))
+
+    found = [await graph.relationship("t1", id) for id in (one, other)]
+    assert [relationship and relationship.id for relationship in found] == [one, other]
+    assert await counts_of(graph) == (1, 2, 2)
+    await graph.close()
+
+
+def _key(salt: bytes, id: str) -> int:
+    return keys.of_relationship(salt, 1, id)
+
+
 # ---- a disk that fails
 
 

@@ -502,9 +502,12 @@ async def test_what_is_reported_is_forgotten_and_the_rest_is_kept(graph: Graph) 
     await graph.apply(FENCE, a_batch(report=[b"one\n", b"two\n"]))
     await graph.apply(FENCE, a_batch(report=[long_line, b"end\n"]))
 
+    await graph.reported(FENCE, 4)
+    amid = await graph.report(FENCE.job, offset=4, most_bytes=10)
     await graph.reported(FENCE, 8)
     await graph.reported(FENCE, 4)
 
+    assert amid == b"two\n"
     bulk = await graph.bulk(FENCE.job)
     assert bulk == Bulk(checkpoint=b"", report_bytes=8 + 70_001 + 4, reported_bytes=8)
     assert await graph.report(FENCE.job, offset=8, most_bytes=10**6) == long_line + b"end\n"
