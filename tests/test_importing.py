@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -245,13 +244,18 @@ def test_a_fault_of_the_storage_has_a_code_and_may_pass_if_it_is_asleep(
 
 
 def peak_kilobytes(order: Order) -> int:
-    """Return the most memory that a process had which reads what is refused, or has no batch."""
-    with reading(order) as reader:
-        while not isinstance(reader.next(), Ended | Refused):
-            pass
-        _, _, usage = os.wait4(reader.process.pid, 0)
-        reader.process.returncode = 0
-    return usage.ru_maxrss
+    """Return the most memory that a process had which read what *order* says."""
+    script = "import sys, weft.importing as it; it.main(); sys.stderr.write(open('/proc/self/status').read())"
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+    ) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write(pack(order))
+        process.stdin.flush()
+        status = process.stderr.read().decode()
+    return int(status.split("VmHWM:")[1].split()[0])
 
 
 @pytest.mark.parametrize(

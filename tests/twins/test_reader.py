@@ -156,8 +156,9 @@ def test_each_batch_says_where_the_next_begins() -> None:
     assert places[-1] == Position(WHOLE.size, WHOLE.data.count(b"\n"), Section.RELATIONSHIPS)
 
 
-def test_the_end_of_a_file_without_a_last_line_break_is_its_size() -> None:
-    source = MemorySource(WHOLE.data.rstrip(b"\n"))
+@pytest.mark.parametrize("data", [WHOLE.data.rstrip(b"\n"), HEAD + TWINS_LINE], ids=["entity", "section"])
+def test_the_end_of_a_file_without_a_last_line_break_is_its_size(data: bytes) -> None:
+    source = MemorySource(data)
 
     assert batches(run(source, MemoryGraph()))[-1].after.offset == source.size
 
