@@ -71,18 +71,33 @@ def order_of(*, strict: bool = False, totals: Totals | None = None, start: Posit
 
 
 def frames_of(
-    source: MemorySource, graph: MemoryGraph, order: Order | None = None, clock: Iterable[float] = ()
+    source: MemorySource,
+    graph: MemoryGraph,
+    order: Order | None = None,
+    clock: Iterable[float] = (),
+    *,
+    is_slow: bool = False,
 ) -> Iterator[AnyFrame]:
-    """Yield the frames of a run; each batch is applied when the next frame is asked for."""
+    """Yield the frames of a run.
+
+    Each batch is applied when the next frame is asked for; in a slow graph, when it is waited for.
+    """
+    sent: list[Entities] = []
     applied = 0
     ticks = iter(clock)
 
     def committed(batches: int) -> None:
-        assert applied >= batches, "the reader waits for what was never sent"
+        nonlocal applied
+        assert len(sent) >= batches, "the reader waits for what was never sent"
+        for batch in sent[applied:batches]:
+            graph.apply(batch)
+        applied = max(applied, batches)
 
     reading = read(order or order_of(), source, graph, committed=committed, clock=lambda: next(ticks, 0.0))
     for frame in reading:
         yield frame
         if isinstance(frame, Entities):
-            graph.apply(frame)
-            applied += 1
+            sent.append(frame)
+            if not is_slow:
+                committed(len(sent))
+    committed(len(sent))

@@ -135,6 +135,12 @@ def test_a_file_is_told_section_by_section() -> None:
     assert list(graph.relationships.values()) == [(source, "h1", target, "has", '{"since":"2023-10-31"}')]
 
 
+def test_a_section_waits_until_those_before_it_are_committed() -> None:
+    told = list(frames_of(WHOLE, MemoryGraph(), is_slow=True))
+
+    assert told == run(WHOLE, MemoryGraph())
+
+
 def test_a_rejected_line_is_told_with_its_number() -> None:
     rejected = [rejected for batch in batches(run(WHOLE, MemoryGraph())) for rejected in batch.rejected]
 
