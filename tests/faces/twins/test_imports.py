@@ -292,6 +292,12 @@ async def test_both_missing_uris_are_told(served: Served) -> None:
     }
 
 
+async def test_one_missing_uri_is_told_without_details(served: Served) -> None:
+    answer = await served.call("PUT", f"{IMPORTS}/job1", {"inputBlobUri": "x"})
+
+    assert answer.json() == {"error": {"code": "InvalidArgument", "message": "outputBlobUri is missing."}}
+
+
 # ---- lists
 
 
