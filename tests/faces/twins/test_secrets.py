@@ -70,3 +70,25 @@ async def test_a_refused_uri_does_not_tell_its_signature(
     assert SECRET.encode() not in answer.body
     assert quote(SECRET).encode() not in answer.body
     assert SECRET not in caplog.text
+
+
+SHORT = "in?sig=c2VjcmV0"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"inputBlobUri": ["%s"], "outputBlobUri": "out"}',
+        b'{"inputBlobUri": "in", "outputBlobUri": {"uri": "%s"}}',
+        b'["%s"]',
+        b'"%s"',
+        b'{"inputBlobUri": "%s\\ud800", "outputBlobUri": "out"}',
+        b'{"%s": 1, "%s": 2}',
+    ],
+)
+async def test_a_body_of_the_wrong_shape_does_not_tell_a_signature(served: Served, body: bytes) -> None:
+    answer = await served.call("PUT", f"{IMPORTS}/job1", raw=body.replace(b"%s", SHORT.encode()))
+
+    assert answer.status == 400
+    assert b"sig=REDACTED" in answer.body
+    assert b"c2VjcmV0" not in answer.body

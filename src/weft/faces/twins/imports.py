@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from weft.blobs.secrets import redacted
 from weft.contracts import twins as wire
 from weft.engine.jobs import Job, JobKey
+from weft.faces.http import Refused
 from weft.faces.twins import answers, bulk, mapping
 from weft.faces.twins.calls import Call
-from weft.faces.twins.requests import import_request, job_id
+from weft.faces.twins.requests import ImportRequest, import_request, job_id
 from weft.twins.bulk_jobs import IMPORT, IMPORTS
 
 PATH = "/jobs/imports"
@@ -16,7 +18,7 @@ PATH = "/jobs/imports"
 
 async def add(call: Call) -> Response:
     key = _key(call)
-    request = import_request(await call.body())
+    request = await _asked(call)
     blobs = await call.twins.blobs.admit(request.input, request.output)
     shown_uris = {"input": blobs.input, "output": blobs.output}
     job = await bulk.submit(call, key, IMPORT, blobs.payload, shown_uris)
@@ -53,6 +55,14 @@ async def find(call: Call) -> Job:
 
 def shown(call: Call, job: Job) -> wire.ImportJob:
     return mapping.import_job(job, call.twins.settings.keeps_jobs)
+
+
+async def _asked(call: Call) -> ImportRequest:
+    """Raises Refused, without the signatures that a body of whatever shape may hold, and Faulty."""
+    try:
+        return import_request(await call.body())
+    except Refused as fault:
+        raise Refused(fault.kind, fault.field, redacted(fault.message)) from None
 
 
 def _key(call: Call) -> JobKey:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from unicodedata import category
 
+from weft.blobs.secrets import redacted
 from weft.faces.http import Refusal, Refused, decode, shown
 from weft.faces.twins.errors import Fault, Faulty
 
@@ -51,7 +52,7 @@ def _fault_of(body: dict[str, Any], name: str) -> Fault | None:
     if name not in body:
         return Fault("MissingMember", f"{name} is missing.")
     if not isinstance(body[name], str):
-        return Fault("InvalidMember", f"{name} must be a string, not {shown(body[name])}.")
+        return Fault("InvalidMember", f"{name} must be a string, not {redacted(shown(body[name]))}.")
     return None
 
 
