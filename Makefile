@@ -12,7 +12,7 @@ help: ## list the targets
 
 # Left to CI: what starts many processes, walks for long or fits models.
 SLOW = tests/e2e tests/runners tests/examples tests/cli tests/engine/test_engine_races.py \
-       tests/stores/test_sqlite_crash.py tests/architecture/test_complete.py tests/architecture/test_imports.py
+       tests/stores/test_sqlite_crash.py tests/twins/test_import_walk.py tests/architecture/test_complete.py tests/architecture/test_imports.py
 
 quick: ## before each commit: style, types, import contracts, fast tests (under 40 s)
 	./run ruff check
