@@ -164,7 +164,6 @@ class _Blob:
             etag=tag,
             match_condition=MatchConditions.IfNotModified,
             max_concurrency=1,
-            decompress=False,
         )
         return found.properties.etag, found.readall()
 
