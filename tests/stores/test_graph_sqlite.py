@@ -104,6 +104,7 @@ async def test_a_statement_searches_and_never_scans(db: apsw.Connection, name: s
 
     tables = {step.split()[1] for step in scans if step.split()[1] in {"models", "twins", "relationships"}}
     assert tables <= {LISTS.get(name)}
+    assert not [step for step in _plan(db, STATEMENTS[name]) if step.endswith("USING PRIMARY KEY (kind=?)")]
     assert [scan for scan in scans if not HARMLESS.match(scan)] == []
 
 
@@ -161,7 +162,11 @@ async def test_a_statement_uses_the_key_made_for_it(db: apsw.Connection, stateme
         (
             Collection.RELATIONSHIPS,
             Compare(TARGET, EQUAL, "x"),
-            ["SEARCH relationships USING INTEGER PRIMARY KEY (rowid=?)"],
+            [
+                "SEARCH relationships USING INTEGER PRIMARY KEY (rowid=?)",
+                "SEARCH keys USING PRIMARY KEY (kind=? AND key=?)",
+                "SEARCH new_keys USING PRIMARY KEY (kind=? AND key=?)",
+            ],
         ),
         (Collection.TWINS, None, ["SEARCH twins USING INTEGER PRIMARY KEY (rowid>?)"]),
     ],
@@ -176,6 +181,7 @@ async def test_a_query_finds_by_what_is_named_exactly(
     for step in steps:
         assert step in plan
     assert not [scan for scan in plan if scan.startswith("SCAN") and "VIRTUAL TABLE" not in scan]
+    assert not [step for step in plan if step.endswith("keys USING PRIMARY KEY (kind=?)")]
 
 
 def test_nothing_of_a_query_is_text_of_its_statement() -> None:

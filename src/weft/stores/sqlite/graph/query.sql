@@ -1,5 +1,7 @@
 -- A selection in SQL. The parts are put together by query.py, which fills the places in braces: with other
 -- parts, with `:names` of parameters, with operators of a fixed list. All values are bound.
+--
+-- A key has no affinity: `+` takes that of the column it is compared with away, or no index would serve.
 
 -- name: select_twins
 SELECT number, id, model_id, body, revision, updated_at
@@ -59,12 +61,10 @@ NULL
 
 -- name: twin_is_one_of
 twins.number IN (
-    SELECT all_keys.number
-    FROM all_keys
-    WHERE all_keys.kind = 0 AND all_keys.key IN (
-        SELECT iif(wanted.value ->> 0, unhex(wanted.value ->> 1), wanted.value ->> 1)
-        FROM json_each({keys}) AS wanted
-    )
+    SELECT named.number
+    FROM json_each({keys}) AS wanted
+    CROSS JOIN all_keys AS named ON named.kind = 0
+        AND named.key = iif(wanted.value ->> 0, unhex(wanted.value ->> 1), wanted.value ->> 1)
 )
 
 -- name: model_is_one_of
@@ -77,33 +77,21 @@ relationships.id IN (SELECT wanted.value FROM json_each({values}) AS wanted)
 
 -- name: source_is_one_of
 relationships.number IN (
-    SELECT keys.number
+    SELECT outgoing.number
     FROM json_each({keys}) AS wanted
     CROSS JOIN all_keys AS named ON named.kind = 0
         AND named.key = iif(wanted.value ->> 0, unhex(wanted.value ->> 1), wanted.value ->> 1)
-    CROSS JOIN keys ON keys.kind = 1
-        AND keys.key BETWEEN named.number << 24 AND (named.number << 24) + 16777215
-    UNION ALL
-    SELECT new_keys.number
-    FROM json_each({keys}) AS wanted
-    CROSS JOIN all_keys AS named ON named.kind = 0
-        AND named.key = iif(wanted.value ->> 0, unhex(wanted.value ->> 1), wanted.value ->> 1)
-    CROSS JOIN new_keys ON new_keys.kind = 1
-        AND new_keys.key BETWEEN named.number << 24 AND (named.number << 24) + 16777215
+    CROSS JOIN all_keys AS outgoing ON outgoing.kind = 1
+        AND outgoing.key BETWEEN named.number << 24 AND (named.number << 24) + 16777215
 )
 
 -- name: target_is_one_of
 relationships.number IN (
-    SELECT all_keys.number
-    FROM all_keys
-    WHERE all_keys.kind = 2 AND all_keys.key IN (
-        SELECT named.number
-        FROM all_keys AS named
-        WHERE named.kind = 0 AND named.key IN (
-            SELECT iif(wanted.value ->> 0, unhex(wanted.value ->> 1), wanted.value ->> 1)
-            FROM json_each({keys}) AS wanted
-        )
-    )
+    SELECT incoming.number
+    FROM json_each({keys}) AS wanted
+    CROSS JOIN all_keys AS named ON named.kind = 0
+        AND named.key = iif(wanted.value ->> 0, unhex(wanted.value ->> 1), wanted.value ->> 1)
+    CROSS JOIN all_keys AS incoming ON incoming.kind = 2 AND incoming.key = +named.number
 )
 
 -- name: name_is_one_of
