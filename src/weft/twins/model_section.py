@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -118,11 +117,11 @@ def _check(new: Mapping[str, _Given], known: Mapping[str, KnownModel]) -> None:
 
 def _first_faults(refused: ModelsRefused, new: Mapping[str, _Given]) -> Iterator[Rejected]:
     """Yield the first fault of each model, in the order of the file."""
-    first = min(new.values(), key=attrgetter("line"))
     messages: dict[str, str] = {}
     for fault in refused.faults:
-        faulty = fault.model if fault.model is not None and fault.model in new else first.id
-        messages.setdefault(faulty, fault.message)
-    for model in sorted(map(new.__getitem__, messages), key=attrgetter("line")):
-        message = f"Model {shown(model.id)}: {messages[model.id]}"
-        yield Rejected(Section.MODELS, model.line, "DTDLParsingError", message)
+        model_id = fault.model if fault.model in new else None
+        messages.setdefault(model_id or next(iter(new)), fault.message)
+    for model in new.values():
+        if model.id in messages:
+            message = f"Model {shown(model.id)}: {messages[model.id]}"
+            yield Rejected(Section.MODELS, model.line, "DTDLParsingError", message)
