@@ -7,15 +7,6 @@ class FenceLost(Exception):
     """The bulk job has another owner, or is over: nothing was written, and nothing may be any more."""
 
 
-class ImportFault(Exception):
-    """Ends an import. *code* is the job's `error.code`; *message* is for the person who imports."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
 class RowsUnfit(Exception):
     """A row of a batch names a twin or a model that is not there: nothing of the batch was written."""
 

@@ -7,7 +7,6 @@ acknowledges each batch after its commit. The process may be killed at any time.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
 
 import msgspec
 
@@ -132,6 +131,3 @@ def pack(frame: AnyFrame | Order | Ack) -> bytes:
 def unpack(body: bytes) -> AnyFrame:
     """Raises msgspec.DecodeError."""
     return _decoder.decode(body)
-
-
-Counts = Mapping[Section, int]
