@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
+from typing import Any
 
-from tests.fuzz.requests import Request
+from tests.fuzz.message import Request
 
 ANSWER_SECONDS = 15.0
-NO_HTTP = "InvalidRequest"  # said before any path is known, so in no contract's envelope
+# Said before any path is known, so in no contract's envelope.
+NO_HTTP = "InvalidRequest"
+TOO_LONG = "RequestHeaderFieldsTooLarge"
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ async def read_answer(reader: asyncio.StreamReader, request: Request) -> Answer 
 
 
 def fault(request: Request, answer: Answer) -> str:
-    """Return what is wrong with an answer, or nothing."""
+    """Return what is wrong with an answer of Core or of a Workload, or nothing."""
     if answer.status >= 500:
         return f"a {answer.status}"
     if 300 <= answer.status < 400:
@@ -43,17 +46,40 @@ def fault(request: Request, answer: Answer) -> str:
     return _envelope_fault(request, answer)
 
 
+def is_of_no_face(request: Request, answer: Answer) -> bool:
+    """Return whether *answer* was given before any path was known, as it may be where nothing can be read."""
+    if request.method == "HEAD":
+        return answer.status in (400, 431) and (not request.is_http or request.is_too_long)
+    code = (_envelope(answer) or {}).get("errorCode")
+    return (code == NO_HTTP and not request.is_http) or (code == TOO_LONG and request.is_too_long)
+
+
+def unexpected(request: Request, answer: Answer) -> str:
+    """Return what a good request was answered that it must not be, or nothing."""
+    waits = answer.status == 429 and "retry-after" in answer.headers
+    if not request.expected or answer.status in request.expected or waits:
+        return ""
+    return f"a good request was answered {answer.status} {answer.body[:300]!r}"
+
+
 def _envelope_fault(request: Request, answer: Answer) -> str:
-    try:
-        body = json.loads(answer.body)
-    except ValueError:
-        return f"no JSON in a {answer.status}: {answer.body[:100]!r}"
-    if not isinstance(body, dict) or not isinstance(body.get("errorCode"), str) or not body.get("message"):
-        return f"no envelope in a {answer.status}: {body}"
-    if body["errorCode"] == NO_HTTP and not request.is_http:
+    body = _envelope(answer)
+    if body is None:
+        return f"no envelope in a {answer.status}: {answer.body[:100]!r}"
+    if is_of_no_face(request, answer):
         return ""
     if request.face == "workload" and body.get("source") not in ("System", "User", "External"):
         return f"no source in a {answer.status}: {body}"
     if request.face == "core" and answer.headers.get("x-ms-public-api-error-code") != body["errorCode"]:
         return f"the header does not say {body['errorCode']} in a {answer.status}"
     return ""
+
+
+def _envelope(answer: Answer) -> dict[str, Any] | None:
+    try:
+        body = json.loads(answer.body)
+    except ValueError:
+        return None
+    if isinstance(body, dict) and isinstance(body.get("errorCode"), str) and body.get("message"):
+        return body
+    return None
