@@ -1,4 +1,4 @@
-"""Bulk jobs as the engine takes them: one at a time, and each under an id that no other one has."""
+"""Bulk jobs as the engine takes them: no more at once than may live, each under an id of its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from weft.twins.bulk_jobs import QUEUE
 async def submit(
     call: Call, key: JobKey, kind: str, payload: bytes, labels: Mapping[str, str] = NO_LABELS
 ) -> Job:
-    """Raises NoRoom while another one lives, else JobConflict where the id is taken."""
+    """Raises NoRoom while as many live as may, else JobConflict where the id is taken."""
     new = NewJob(
         key=key,
         queue=QUEUE,

@@ -38,13 +38,13 @@ async def add(call: Call) -> Response:
         "Operation-Id": id,
         **_look_again(call, job),
     }
-    return answers.with_body(202, _shown(call, job), headers)
+    return answers.with_body(202, _published(call, job), headers)
 
 
 async def list_all(call: Call) -> Response:
     size = call.page_size()
     found = await call.twins.engine.oldest_first(DELETIONS, after=call.position(DELETIONS), limit=size + 1)
-    page = wire.DeleteJobs([_shown(call, job) for job in found[:size]])
+    page = wire.DeleteJobs([_published(call, job) for job in found[:size]])
     if len(found) > size:
         page.next_link = call.onward(DELETIONS, found[size - 1].number, PATH)
     return answers.with_body(200, page)
@@ -56,7 +56,7 @@ async def get(call: Call) -> Response:
         job = await call.twins.engine.get(JobKey(DELETIONS, id))
     except JobNotFound:
         raise DeletionNotFound(id) from None
-    return answers.with_body(200, _shown(call, job), _look_again(call, job))
+    return answers.with_body(200, _published(call, job), _look_again(call, job))
 
 
 def _operation_id(call: Call) -> str:
@@ -82,5 +82,5 @@ def _look_again(call: Call, job: Job) -> dict[str, str]:
     return {} if job.is_final else {"Retry-After": str(call.twins.pace.retry_after_seconds)}
 
 
-def _shown(call: Call, job: Job) -> wire.DeleteJob:
+def _published(call: Call, job: Job) -> wire.DeleteJob:
     return mapping.delete_job(job, call.twins.settings.keeps_jobs)

@@ -7,14 +7,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from weft.contracts import twins as wire
-from weft.engine.jobs import Job, JobKey, Progress
+from weft.engine.jobs import Job, Progress
 from weft.faces.routing import AnyCaseRoute, EveryPath
-from weft.faces.twins import answers, mapping
+from weft.faces.twins import answers, imports
 from weft.faces.twins.access import DataRole
 from weft.faces.twins.calls import Call, Endpoint, Operation
 from weft.faces.twins.face import TwinsFace
-from weft.faces.twins.requests import job_id
-from weft.twins.bulk_jobs import IMPORTS
 from weft.twins.graph import Section
 
 
@@ -38,9 +36,8 @@ class Stats(Struct):
 
 
 async def get_import(call: Call) -> Response:
-    job = await call.twins.engine.get(JobKey(IMPORTS, job_id(call.path("id"), "id")))
-    published = mapping.import_job(job, call.twins.settings.keeps_jobs)
-    return answers.with_body(200, _import_shown(job, published))
+    job = await imports.find(call)
+    return answers.with_body(200, _import_shown(job, imports.published(call, job)))
 
 
 async def stats(call: Call) -> Response:

@@ -22,25 +22,25 @@ async def add(call: Call) -> Response:
     blobs = await call.twins.blobs.admit(request.input, request.output)
     shown_uris = {"input": blobs.input, "output": blobs.output}
     job = await bulk.submit(call, key, IMPORT, blobs.payload, shown_uris)
-    return answers.with_body(201, shown(call, job))
+    return answers.with_body(201, published(call, job))
 
 
 async def list_all(call: Call) -> Response:
     size = call.page_size()
     found = await call.twins.engine.oldest_first(IMPORTS, after=call.position(IMPORTS), limit=size + 1)
-    page = wire.ImportJobs([shown(call, job) for job in found[:size]])
+    page = wire.ImportJobs([published(call, job) for job in found[:size]])
     if len(found) > size:
         page.next_link = call.onward(IMPORTS, found[size - 1].number, PATH)
     return answers.with_body(200, page)
 
 
 async def get(call: Call) -> Response:
-    return answers.with_body(200, shown(call, await find(call)))
+    return answers.with_body(200, published(call, await find(call)))
 
 
 async def cancel(call: Call) -> Response:
     job = await call.twins.engine.cancel(_key(call), by=call.caller.id)
-    return answers.with_body(200, shown(call, job))
+    return answers.with_body(200, published(call, job))
 
 
 async def delete(call: Call) -> Response:
@@ -53,7 +53,7 @@ async def find(call: Call) -> Job:
     return await call.twins.engine.get(_key(call))
 
 
-def shown(call: Call, job: Job) -> wire.ImportJob:
+def published(call: Call, job: Job) -> wire.ImportJob:
     return mapping.import_job(job, call.twins.settings.keeps_jobs)
 
 
