@@ -36,6 +36,7 @@ from tests.torture.server import Credentials, Server
 CONNECTIONS = 8
 GOOD_EVERY = 100
 MOST_FAULTS = 50
+MOST_BULK_JOBS = 3
 
 _LONG = re.compile(r"([\w.-]{60})[\w.-]{40,}")
 
@@ -44,19 +45,21 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000)
+    parser.add_argument("--profile", choices=("local", "service"), default="local")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="weft-fuzz-", ignore_cleanup_errors=True) as scratch:
-        fuzz = Fuzz(Path(scratch), seed=options.seed)
+        fuzz = Fuzz(Path(scratch), options.profile, seed=options.seed)
         asyncio.run(fuzz.run(options.seconds))
     return 1 if fuzz.faults else 0
 
 
 class Fuzz:
-    def __init__(self, scratch: Path, *, seed: int) -> None:
+    def __init__(self, scratch: Path, profile: str, *, seed: int) -> None:
         self.faults: list[str] = []
         self._counts: Counter[str] = Counter()
         self._slowest = (0.0, "")
         self._seed = seed
+        self._profile = profile
         self._chance = random.Random(seed)
         self._scratch = scratch
         self._secrets = Secrets()
@@ -67,8 +70,9 @@ class Fuzz:
         folder = self._scratch / "blobs"
         self._blobs = Blobs(folder / "root", folder / "outside", self._storage.url, self._storage.forbidden)
         self._blobs.write(self._chance)
-        roots = ("--blob-root", str(self._blobs.root), "--blob-host", self._blobs.storage)
-        self._server = Server(self._scratch, *roots)
+        blobs = ("--blob-root", str(self._blobs.root), "--blob-host", self._blobs.storage)
+        at_once = ("--bulk-jobs", str(1 + self._seed % MOST_BULK_JOBS))
+        self._server = Server(self._scratch, "--profile", self._profile, *at_once, *blobs)
         try:
             await self._start()
             await self._send_all(time.monotonic() + seconds)

@@ -142,14 +142,9 @@ def test_traces_are_found_in_files_and_outside_of_the_root(tmp_path: Path) -> No
     assert list(left_behind(tmp_path, blobs, secrets)) == []
     (tmp_path / "server.log").write_text(f"x {SECRET}")
     (blobs.outside / "new").write_text("")
-    assert (
-        sorted(left_behind(tmp_path, blobs, secrets))
-        == [
-            "a signature was written to server.log",
-            "what lies outside of the root has changed: ['secret.ndjson', 'new']",
-        ]
-        or len(list(left_behind(tmp_path, blobs, secrets))) == 2
-    )
+    found = list(left_behind(tmp_path, blobs, secrets))
+    assert found[0].startswith("what lies outside of the root has changed")
+    assert found[1:] == ["a signature was written to server.log"]
 
 
 def test_a_good_query_is_understood_in_both_profiles() -> None:
