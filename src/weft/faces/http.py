@@ -1,4 +1,4 @@
-"""What all faces share about HTTP: strict JSON bodies, typed decoding and canonical ids.
+"""What all faces share about HTTP: strict JSON bodies, typed decoding, canonical ids and the Host.
 
 What a face needs to answer is raised as `Refused`; each face turns its kind into a status and an envelope in
 its own table. The rules of a body come from promises.md 4.4: what any JSON reader of ours or of a database
@@ -17,6 +17,7 @@ from typing import Any, Final, Never, TypeVar, cast
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Scope
 
 T = TypeVar("T")
 
@@ -133,6 +134,16 @@ def check_json(raw: bytes) -> None:
     _check_depth(raw)
     if b"\\u" in raw and not _SOUND_ESCAPES.fullmatch(raw):
         raise _unsound_text(value)
+
+
+def authority(scope: Scope) -> str:
+    """Return the Host that the caller named; forwarding headers are never believed."""
+    for name, value in scope["headers"]:
+        if name == b"host":
+            host: str = value.decode("latin-1")
+            return host
+    address, port = scope["server"]
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _described(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes | None, int | None]:

@@ -11,11 +11,12 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from weft.catalog.model import Principal
-from weft.faces.core import answers, paging
+from weft.faces import paging
+from weft.faces.core import answers
 from weft.faces.core.access import Scopes
 from weft.faces.core.errors import EXPECTED, EndpointNotFound, MethodNotAllowed, answer
 from weft.faces.core.face import CoreFace
-from weft.faces.http import Refusal, Refused, canonical_uuid, read_json, shown
+from weft.faces.http import Refusal, Refused, authority, canonical_uuid, read_json, shown
 
 PREFIX = "/v1"
 
@@ -54,7 +55,7 @@ class Call:
     def url(self, path: str) -> str:
         """Return the URL of *path* at the address that the caller used."""
         scope = self.request.scope
-        return f"{scope['scheme']}://{_authority(scope)}{PREFIX}{path}"
+        return f"{scope['scheme']}://{authority(scope)}{PREFIX}{path}"
 
     @property
     def retry_after(self) -> dict[str, str]:
@@ -118,16 +119,6 @@ class Endpoint:
         call = Call(self._core, request, id, caller, operation.scopes)
         _refuse_beta(call)
         return await operation.handle(call)
-
-
-def _authority(scope: Scope) -> str:
-    """Return the Host that the caller named; forwarding headers are never believed."""
-    for name, value in scope["headers"]:
-        if name == b"host":
-            host: str = value.decode("latin-1")
-            return host
-    address, port = scope["server"]
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _refuse_beta(call: Call) -> None:

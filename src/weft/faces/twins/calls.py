@@ -12,8 +12,9 @@ from starlette.types import Receive, Scope, Send
 
 from weft.catalog.model import Principal
 from weft.contracts.twins import API_VERSIONS
-from weft.faces.http import Refusal, Refused, read_json, shown
-from weft.faces.twins import access, answers, paging
+from weft.faces import paging
+from weft.faces.http import Refusal, Refused, authority, read_json, shown
+from weft.faces.twins import access, answers
 from weft.faces.twins.access import DataRole
 from weft.faces.twins.errors import (
     EXPECTED,
@@ -78,7 +79,7 @@ class Call:
         scope = self.request.scope
         version = {API_VERSION: self.request.query_params[API_VERSION]}
         asked = urlencode({**version, **(query or {})}, doseq=True)
-        return f"{scope['scheme']}://{_authority(scope)}{path}?{asked}"
+        return f"{scope['scheme']}://{authority(scope)}{path}?{asked}"
 
     def position(self, listing: str) -> int:
         """Return the number behind which a list goes on, 0 at its beginning. Raises Refused.
@@ -172,13 +173,3 @@ def _check_version(call: Call) -> None:
         raise ApiVersionMissing
     if version not in API_VERSIONS:
         raise ApiVersionUnknown(version)
-
-
-def _authority(scope: Scope) -> str:
-    """Return the Host that the caller named; forwarding headers are never believed."""
-    for name, value in scope["headers"]:
-        if name == b"host":
-            host: str = value.decode("latin-1")
-            return host
-    address, port = scope["server"]
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

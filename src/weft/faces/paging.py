@@ -16,7 +16,10 @@ TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")  # 24 bytes in base64: no padding, and 
 
 
 def mint(secret: bytes, listing: str, caller: Principal, position: int) -> str:
-    """Return a token for the entries of *listing* behind *position*."""
+    """Return a token for the entries of *listing* behind *position*.
+
+    *listing* names the list among those of all faces, and all that the caller chose of it.
+    """
     place = position.to_bytes(POSITION_BYTES, "big")
     return urlsafe_b64encode(place + _sign(secret, listing, caller, place)).decode()
 
