@@ -23,7 +23,7 @@ from tests.twins.bad_files import (
     twin_with,
 )
 from weft.twins.lines import Block
-from weft.twins.ndjson import Counted, Fault, FormatCheck, check_format
+from weft.twins.ndjson import Counted, FormatCheck, FormatFault, check_format
 
 SAMPLE = b"".join(
     (
@@ -40,7 +40,7 @@ def in_pieces(data: bytes, size: int) -> Iterator[bytes]:
         yield data[start : start + size]
 
 
-def exactly(head: bytes, lines: Sequence[bytes]) -> Counted | Fault:
+def exactly(head: bytes, lines: Sequence[bytes]) -> Counted | FormatFault:
     """Check each line beside one with white space before a colon, which has both looked at one by one."""
     odd = RELATIONSHIP if head is RELATIONSHIPS else TWIN
     check = FormatCheck()
@@ -48,7 +48,7 @@ def exactly(head: bytes, lines: Sequence[bytes]) -> Counted | Fault:
     for number, line in enumerate(lines, 4):
         fault = check.take(Block(0, odd.replace(b":", b" :") + b"\n" + line + b"\n"))
         if fault:
-            return Fault(number, fault.message)
+            return FormatFault(number, fault.message)
     found = check.end()
     assert isinstance(found, Counted)
     twins, relationships = found.twins, found.relationships
@@ -57,14 +57,14 @@ def exactly(head: bytes, lines: Sequence[bytes]) -> Counted | Fault:
 
 @pytest.mark.parametrize("bad", BAD_FILES, ids=lambda bad: bad.name)
 def test_a_format_fault_is_found_in_its_line(bad: BadFile) -> None:
-    assert check_format([bad.data]) == Fault(bad.line, bad.message)
+    assert check_format([bad.data]) == FormatFault(bad.line, bad.message)
 
 
 @pytest.mark.parametrize("bad", BAD_FILES, ids=lambda bad: bad.name)
 def test_a_fault_is_the_same_however_the_bytes_arrive(bad: BadFile) -> None:
     size = 1 if len(bad.data) < 10_000 else 65_537
 
-    assert check_format(in_pieces(bad.data, size)) == Fault(bad.line, bad.message)
+    assert check_format(in_pieces(bad.data, size)) == FormatFault(bad.line, bad.message)
 
 
 def test_there_are_enough_bad_files_and_each_has_a_name_of_its_own() -> None:
@@ -168,7 +168,7 @@ def test_a_line_without_end_is_refused_before_it_is_read() -> None:
             served += 1
             yield b"a" * 65_536
 
-    assert check_format(endless()) == Fault(1, "The line is longer than 1048576 bytes.")
+    assert check_format(endless()) == FormatFault(1, "The line is longer than 1048576 bytes.")
     assert served * 65_536 < 2 * MEBIBYTE
 
 
@@ -247,7 +247,7 @@ def test_any_bytes_at_all_are_counted_or_refused(start: bytes, mess: bytes, size
     found = check_format([data])
 
     assert found == check_format(in_pieces(data, size))
-    assert not isinstance(found, Fault) or 1 <= found.line <= data.count(b"\n") + 1
+    assert not isinstance(found, FormatFault) or 1 <= found.line <= data.count(b"\n") + 1
 
 
 @given(st.sampled_from([TWINS, RELATIONSHIPS]), st.lists(LINES, max_size=4))

@@ -14,7 +14,7 @@ from weft.twins.graph import KnownModel, Section
 from weft.twins.ndjson import WHITE_SPACE, decode, shown
 
 MOST_MODELS = 10_000
-MOST_BYTES = 16 * 1024 * 1024
+MOST_MODEL_BYTES = 16 * 1024 * 1024
 
 NumberedLine = tuple[int, bytes]
 _decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode

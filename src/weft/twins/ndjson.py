@@ -45,7 +45,7 @@ _encode_lines = msgspec.json.Encoder().encode_lines
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class FormatFault:
     """*line* counts from 1."""
 
     line: int
@@ -65,7 +65,7 @@ class NotStrict(ValueError):
     """A line has a format fault; the text is its message."""
 
 
-def check_format(chunks: Iterable[bytes]) -> Counted | Fault:
+def check_format(chunks: Iterable[bytes]) -> Counted | FormatFault:
     """Return what the bytes of a file are; raise nothing, whatever they are."""
     check = FormatCheck()
     for block in blocks(chunks):
@@ -100,7 +100,7 @@ class FormatCheck:
         self._expected = "the header section"
         self._take_value: Callable[[bytes, Any], None] = self._take_first
 
-    def take(self, block: Block) -> Fault | None:
+    def take(self, block: Block) -> FormatFault | None:
         if _is_blank(block.data):
             self._lines += block.data.count(b"\n")
             return None
@@ -111,19 +111,19 @@ class FormatCheck:
             return None
         return self._take_lines(lines)
 
-    def end(self) -> Counted | Fault:
+    def end(self) -> Counted | FormatFault:
         if self._expected:
-            return Fault(max(self._lines, 1), f"The file ends before {self._expected}.")
+            return FormatFault(max(self._lines, 1), f"The file ends before {self._expected}.")
         counts = self._counts
         return Counted(counts[Section.MODELS], counts[Section.TWINS], counts[Section.RELATIONSHIPS])
 
-    def _take_lines(self, lines: Sequence[bytes]) -> Fault | None:
+    def _take_lines(self, lines: Sequence[bytes]) -> FormatFault | None:
         for line in lines:
             self._lines += 1
             try:
                 self._take_line(line)
             except NotStrict as fault:
-                return Fault(self._lines, str(fault))
+                return FormatFault(self._lines, str(fault))
         return None
 
     def _take_line(self, line: bytes) -> None:

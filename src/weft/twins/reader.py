@@ -12,11 +12,11 @@ from weft.twins.entities import EntityFault, Models, RelationshipChecks, Row, Tw
 from weft.twins.feed import AnyFrame, Ended, Entities, Order, Refused, Rejected, Scanned, Scanning, Totals
 from weft.twins.graph import Known, Section
 from weft.twins.lines import blocks
-from weft.twins.model_section import MOST_BYTES, NumberedLine, SectionRefused, take_models, too_many
-from weft.twins.ndjson import WHITE_SPACE, Counted, Fault, FormatCheck, decode
+from weft.twins.model_section import MOST_MODEL_BYTES, NumberedLine, SectionRefused, take_models, too_many
+from weft.twins.ndjson import WHITE_SPACE, Counted, FormatCheck, FormatFault, decode
 from weft.twins.windows import Window, windows
 
-BETWEEN_TELLING_SECONDS = 0.25
+SECONDS_BETWEEN_TELLINGS = 0.25
 FORMAT_FAULT = "UnsupportedFileFormat"
 
 
@@ -75,7 +75,7 @@ def _check_format(source: Source, clock: Callable[[], float]) -> Iterator[AnyFra
         fault = check.take(block)
         if fault:
             raise _format_refused(fault)
-        if clock() - told_at >= BETWEEN_TELLING_SECONDS:
+        if clock() - told_at >= SECONDS_BETWEEN_TELLINGS:
             told_at = clock()
             yield Scanning(block.offset + len(block.data), source.size)
     counted = check.end()
@@ -85,7 +85,7 @@ def _check_format(source: Source, clock: Callable[[], float]) -> Iterator[AnyFra
     yield Scanned(totals)
 
 
-def _format_refused(fault: Fault) -> _Refusal:
+def _format_refused(fault: FormatFault) -> _Refusal:
     """The service reports a format fault against Models, whatever section it is in (contracts/twins.md 2)."""
     rejected = Rejected(Section.MODELS, fault.line, FORMAT_FAULT, fault.message)
     message = f"Line {fault.line}: {fault.message}"
@@ -125,8 +125,8 @@ class _Reading:
         for window in parts:
             for number, line in _numbered(window):
                 size += len(line)
-                if size > MOST_BYTES:
-                    raise _models_refused(too_many(number, f"{MOST_BYTES} bytes of models"))
+                if size > MOST_MODEL_BYTES:
+                    raise _models_refused(too_many(number, f"{MOST_MODEL_BYTES} bytes of models"))
                 lines.append((number, line))
         try:
             taken = take_models(lines, self._known.models())
