@@ -488,6 +488,19 @@ def test_an_import_that_is_cancelled_before_it_began_makes_no_output(server: Ser
     assert server.readers.opened == []
 
 
+def test_an_import_that_is_cancelled_while_its_output_is_made_says_so_there(server: Server) -> None:
+    async def main() -> Outcome:
+        server.slow_seconds["_open"] = 0.5
+        run = BulkRun(an_import(server.directory))
+        task = asyncio.ensure_future(server.runner.run(run))
+        await asyncio.sleep(0.1)
+        run.cancel_requested.set()
+        return await task
+
+    assert virtually(main()) == Stopped()
+    assert server.log == [STARTED, {"status": "Cancelled"}]
+
+
 @pytest.mark.parametrize("call", ["_open", "write"])
 def test_a_storage_that_hangs_does_not_keep_a_cancelled_import(server: Server, call: str) -> None:
     async def main() -> None:

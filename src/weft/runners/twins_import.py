@@ -149,7 +149,9 @@ class _Import:
         """Keep how it ended together with the last lines of the log, if there could be a log at all."""
         now = self._parts.clock.now()
         lines = self._report.ended(now, self._checkpoint, ending.end, fault=ending.fault)
-        await self._commit(self._checkpoint.ended(ending.end), lines if self._has_begun else ())
+        if not self._has_begun:
+            lines = [*self._report.started(now), *lines] if self._log.is_made else []
+        await self._commit(self._checkpoint.ended(ending.end), lines)
 
     async def _write_last_lines(self) -> None:
         """Bring the log into its blob to the end; one that was cancelled has only a moment for it."""

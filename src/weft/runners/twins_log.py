@@ -60,6 +60,12 @@ class LogWriter:
         if self._task is None:
             self._task = asyncio.ensure_future(self._write())
 
+    @property
+    def is_made(self) -> bool:
+        """Whether the blob was opened, and so made where it was to be."""
+        opening = self._opening
+        return opening is not None and opening.done() and opening.exception() is None
+
     def grew(self) -> None:
         """Tell it that there is more to write."""
         self._grew.set()
