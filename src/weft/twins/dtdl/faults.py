@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from weft.twins.dtdl.elements import Element
+
 MOST_FAULTS = 100
 LONGEST_SHOWN = 60
 
@@ -36,9 +38,9 @@ class FaultList:
     def __init__(self) -> None:
         self._faults: list[ModelFault] = []
 
-    def add(self, fault: ModelFault) -> None:
+    def add(self, element: Element, rule: str, message: str) -> None:
         if len(self._faults) < MOST_FAULTS:
-            self._faults.append(fault)
+            self._faults.append(ModelFault(element.model, element.place, rule, message))
 
     def __len__(self) -> int:
         return len(self._faults)

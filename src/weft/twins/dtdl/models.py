@@ -8,11 +8,10 @@ from enum import Enum, auto
 from functools import partial
 from typing import Any
 
-from weft.twins.dtdl.elements import Element
 from weft.twins.dtdl.faults import FaultList, ModelFault, ModelsRefused
 from weft.twins.dtdl.interfaces import Declared, Interface, RelationshipType, declared
 from weft.twins.dtdl.language import MOST_INTERFACE_BYTES, VERSIONS
-from weft.twins.dtdl.reader import Reader
+from weft.twins.dtdl.reader import Reader, listed
 from weft.twins.dtdl.rules import References, check_models
 from weft.twins.dtdl.schemas import Schema
 
@@ -111,9 +110,9 @@ def _check_service(reader: Reader, faults: FaultList) -> None:
     for element in reader.elements:
         if element.kind == "Interface" and element.parent is not None:
             message = "An Interface may not be written inside another one; refer to it by its id."
-            _fault(faults, element, "NoInlineInterface", message)
+            faults.add(element, "NoInlineInterface", message)
         if element.kind == "Command":
-            _fault(faults, element, "NoCommand", "Azure Digital Twins has no Commands.")
+            faults.add(element, "NoCommand", "Azure Digital Twins has no Commands.")
 
 
 def _check_sizes(reader: Reader, documents: list[Any], dialect: Dialect, faults: FaultList) -> None:
@@ -122,12 +121,10 @@ def _check_sizes(reader: Reader, documents: list[Any], dialect: Dialect, faults:
         limited = dialect is Dialect.ADT or (root.version > 2 and root not in nesting)
         size = _size_bytes(document)
         if size is None:
-            _fault(
-                faults, root, "Unicode", "The model holds text or numbers that JSON in UTF-8 cannot carry."
-            )
+            faults.add(root, "Unicode", "The model holds text or numbers that JSON in UTF-8 cannot carry.")
         elif limited and size > MOST_INTERFACE_BYTES:
             message = f"The JSON text of an Interface may have {MOST_INTERFACE_BYTES} bytes, but has {size}."
-            _fault(faults, root, "InterfaceSize", message)
+            faults.add(root, "InterfaceSize", message)
 
 
 def _size_bytes(document: Any) -> int | None:
@@ -135,10 +132,6 @@ def _size_bytes(document: Any) -> int | None:
         return len(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
     except ValueError:  # a lone surrogate, or a number of thousands of digits
         return None
-
-
-def _fault(faults: FaultList, element: Element, rule: str, message: str) -> None:
-    faults.add(ModelFault(element.model, element.place, rule, message))
 
 
 # Order
@@ -183,15 +176,11 @@ def in_dependency_order(definitions: Iterable[Mapping[str, Any]]) -> list[Mappin
 def _dependencies(definition: Mapping[str, Any]) -> Iterator[str]:
     yield from _texts(definition, _EXTENDS)
     for spelling in _CONTENTS:
-        for content in _listed(definition.get(spelling, [])):
+        for content in listed(definition.get(spelling, [])):
             if isinstance(content, dict):
                 yield from _texts(content, _SCHEMA)
 
 
 def _texts(mapping: Mapping[str, Any], spellings: tuple[str, ...]) -> Iterator[str]:
     for spelling in spellings:
-        yield from (text for text in _listed(mapping.get(spelling, [])) if isinstance(text, str))
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+        yield from (text for text in listed(mapping.get(spelling, [])) if isinstance(text, str))

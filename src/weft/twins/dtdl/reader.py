@@ -13,7 +13,7 @@ from typing import Any
 from weft.twins.dtdl import dtmi
 from weft.twins.dtdl.context import Context, ContextRefused, read_context
 from weft.twins.dtdl.elements import Child, Element, Reference, is_version_allowed, version_message
-from weft.twins.dtdl.faults import FaultList, ModelFault, shown
+from weft.twins.dtdl.faults import FaultList, shown
 from weft.twins.dtdl.language import (
     IMPLICIT,
     KEYWORDS,
@@ -39,10 +39,10 @@ _LITERALS: dict[Kind, tuple[str, ...]] = {
 }
 
 
-def is_deep(value: object, limit: int = DEEPEST) -> bool:
-    """Return whether arrays and objects are nested deeper than *limit*."""
+def _is_deep(value: object) -> bool:
+    """Return whether arrays and objects are nested deeper than DEEPEST."""
     layer = [value] if isinstance(value, dict | list) else []
-    for _ in range(limit):
+    for _ in range(DEEPEST):
         layer = [child for node in layer for child in _members(node) if isinstance(child, dict | list)]
         if not layer:
             return False
@@ -80,14 +80,11 @@ class Reader:
         """Read a top-level element; *step* says where it stands, for as long as it has no id."""
         root = Element(None, step)
         if not isinstance(value, dict):
-            self._fault(root, "RootArrayOrObj", f"A model must be an object, not {shown(value)}.")
-        elif is_deep(value):
-            self._fault(root, "MaxDepth", f"A model may not be nested deeper than {DEEPEST} levels.")
+            self._faults.add(root, "RootArrayOrObj", f"A model must be an object, not {shown(value)}.")
+        elif _is_deep(value):
+            self._faults.add(root, "MaxDepth", f"A model may not be nested deeper than {DEEPEST} levels.")
         elif self._read_element(root, value, _ROOT, None):
             self.roots.append(root)
-
-    def _fault(self, element: Element, rule: str, message: str) -> None:
-        self._faults.add(ModelFault(element.model, element.place, rule, message))
 
     def _read_element(
         self, element: Element, value: Mapping[str, Any], member: Member, outer: Context | None
@@ -116,7 +113,7 @@ class Reader:
         except ContextRefused as refused:
             id = value.get("@id")
             element.id = id if dtmi.is_dtmi(id, 3) else None
-            self._fault(element, refused.rule, str(refused))
+            self._faults.add(element, refused.rule, str(refused))
         return None
 
     def _read_id(self, element: Element, value: Mapping[str, Any]) -> None:
@@ -124,21 +121,23 @@ class Reader:
             return
         id = value["@id"]
         if not dtmi.is_dtmi(id, element.version):
-            self._fault(
+            self._faults.add(
                 element, "IdIsDtmi", f"The @id {shown(id)} is not a DTMI, such as dtmi:example:Room;1."
             )
         elif dtmi.is_reserved(id):
-            self._fault(element, "DtmiReservedPrefixes", f"The @id {shown(id)} is reserved for the language.")
+            self._faults.add(
+                element, "DtmiReservedPrefixes", f"The @id {shown(id)} is reserved for the language."
+            )
         else:
             element.id = id
 
     def _require_id(self, element: Element, member: Member) -> None:
         is_interface = element.kind == "Interface"
         if element.id is None and (is_interface or member.id_required):
-            self._fault(element, "IdRequired", f"The {element.kind} must have an @id that is a DTMI.")
+            self._faults.add(element, "IdRequired", f"The {element.kind} must have an @id that is a DTMI.")
         if is_interface and len(element.id or "") > dtmi.LONGEST_OF_INTERFACE:
             message = f"The @id of an Interface may have {dtmi.LONGEST_OF_INTERFACE} characters at most."
-            self._fault(element, "IdLength", message)
+            self._faults.add(element, "IdLength", message)
 
     # Types
 
@@ -149,9 +148,11 @@ class Reader:
         if "@type" not in value and len(member.classes) == 1 and member.classes[0] in IMPLICIT:
             element.kind = member.classes[0]
             return False
-        included = _listed(value.get("@type", []))
+        included = listed(value.get("@type", []))
         if not all(isinstance(text, str) for text in included):
-            self._fault(element, "TypeStringOrArray", "The @type must be a string or an array of strings.")
+            self._faults.add(
+                element, "TypeStringOrArray", "The @type must be a string or an array of strings."
+            )
             return None
         types = context.vocabulary.types
         kinds = {types[text] for text in included if text in types}
@@ -166,7 +167,7 @@ class Reader:
     def _fault_of_kinds(self, element: Element, kinds: list[str], member: Member) -> None:
         expected = " or ".join(member.classes)
         found = f"names {' and '.join(kinds)}" if kinds else "names no class of the language"
-        self._fault(element, "TypeIncludesMaterial", f"The @type must be {expected}, but {found}.")
+        self._faults.add(element, "TypeIncludesMaterial", f"The @type must be {expected}, but {found}.")
 
     def _is_informal_type(self, element: Element, text: str, context: Context) -> bool:
         adjunct = context.vocabulary.adjuncts.get(text)
@@ -175,7 +176,7 @@ class Reader:
             return False
         unknown = _unknown(text, context)
         if not _is_good(STANCE_ON_TYPES[context.version][unknown], context):
-            self._fault(
+            self._faults.add(
                 element, f"TypeIncludes{unknown.value}", f"The @type {shown(text)} is not defined here."
             )
         return True
@@ -183,7 +184,7 @@ class Reader:
     def _take_adjunct(self, element: Element, adjunct: Adjunct) -> None:
         if element.kind not in adjunct.classes:
             message = f"The @type {adjunct.name} does not go with {element.kind}."
-            self._fault(element, "CotypeDomain", message)
+            self._faults.add(element, "CotypeDomain", message)
         elif adjunct not in element.adjuncts:
             element.adjuncts.append(adjunct)
 
@@ -193,11 +194,11 @@ class Reader:
         if element.kind not in member.classes:
             rule = "TypeConformance" if element.parent is not None else "TopLevelRootable"
             expected = " or ".join(member.classes)
-            self._fault(element, rule, f"Here must be {expected}, not {element.kind}.")
+            self._faults.add(element, rule, f"Here must be {expected}, not {element.kind}.")
             return False
         if element.parent is not None and not is_version_allowed(element.version, element.parent, member):
             message = version_message(element.kind, element.version, element.parent, member)
-            self._fault(element, "VersionMixing", message)
+            self._faults.add(element, "VersionMixing", message)
             return False
         return True
 
@@ -215,25 +216,29 @@ class Reader:
             if member is None:
                 self._take_unknown(element, name, context, is_informal)
             elif member.name in seen:
-                self._fault(element, "TermAndDtmi", f"The member {member.name} may not be given twice.")
+                self._faults.add(element, "TermAndDtmi", f"The member {member.name} may not be given twice.")
             else:
                 seen.add(member.name)
                 self._readers[member.kind](element, member, item, context)
         for member in known.values():
             if member.required and member.name not in seen:
                 seen.add(member.name)
-                self._fault(element, "RequiredProperties", f"The {element.kind} must have {member.name}.")
+                self._faults.add(
+                    element, "RequiredProperties", f"The {element.kind} must have {member.name}."
+                )
 
     def _take_unknown(self, element: Element, name: str, context: Context, is_informal: bool) -> None:
         if name.startswith("@"):
             refused = name in KEYWORDS_REFUSED_IN_2 if context.version == 2 else name not in KEYWORDS
             if refused:
-                self._fault(element, "InvalidKeywords", f"The keyword {shown(name)} may not be used here.")
+                self._faults.add(
+                    element, "InvalidKeywords", f"The keyword {shown(name)} may not be used here."
+                )
             return
         unknown = _unknown(name, context)
         if not is_informal or not _is_good(STANCE_ON_MEMBERS[context.version][unknown], context):
             message = f"The member {shown(name)} is not defined for {element.kind}."
-            self._fault(element, f"Property{unknown.value}", message)
+            self._faults.add(element, f"Property{unknown.value}", message)
 
     def _read_literal(self, element: Element, member: Member, value: Any, context: Context) -> None:
         for item in self._single(element, member, value):
@@ -290,7 +295,7 @@ class Reader:
 
     def _single(self, element: Element, member: Member, value: Any) -> list[Any]:
         """Return the one value, or none where it is optional or wrong."""
-        items = _listed(value)
+        items = listed(value)
         if len(items) > 1 or (member.required and not items):
             self._fault_of(element, member, "SingleValue", f"must have one value, not {len(items)}.")
             return []
@@ -309,7 +314,7 @@ class Reader:
                 children.append(child)
 
     def _counted(self, element: Element, member: Member, value: Any) -> list[Any]:
-        items = _listed(value)
+        items = listed(value)
         if member.least is not None and len(items) < member.least:
             self._fault_of(element, member, "MinCount", f"must have {member.least} value at least.")
         if member.most is not None and len(items) > member.most:
@@ -334,7 +339,7 @@ class Reader:
         return None
 
     def _fault_of(self, element: Element, member: Member, rule: str, message: str) -> None:
-        self._fault(element, rule, f"The member {member.name} {message}")
+        self._faults.add(element, rule, f"The member {member.name} {message}")
 
 
 def _standard_schema(item: Any, member: Member, context: Context) -> str | None:
@@ -343,7 +348,8 @@ def _standard_schema(item: Any, member: Member, context: Context) -> str | None:
     return member.terms.get(item) or context.vocabulary.schemas.get(item)
 
 
-def _listed(value: Any) -> list[Any]:
+def listed(value: Any) -> list[Any]:
+    """Return the values of a member: one may stand for an array of one."""
     return value if isinstance(value, list) else [value]
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from weft.twins.dtdl.elements import Element, Reference, is_version_allowed, version_message
-from weft.twins.dtdl.faults import FaultList, ModelFault, shown
+from weft.twins.dtdl.faults import FaultList, shown
 from weft.twins.dtdl.interfaces import Interface, declared
 from weft.twins.dtdl.language import (
     CLASSES,
@@ -43,19 +43,11 @@ def check_models(reader: Reader, known: Mapping[str, Interface], faults: FaultLi
     return interfaces
 
 
-class _Rules:
-    def __init__(self, faults: FaultList) -> None:
-        self._faults = faults
-
-    def _fault(self, element: Element, rule: str, message: str) -> None:
-        self._faults.add(ModelFault(element.model, element.place, rule, message))
-
-
-class References(_Rules):
+class References:
     """Every id is unique, and every reference leads to an element that may be referred to from there."""
 
     def __init__(self, reader: Reader, known: Mapping[str, Interface], faults: FaultList) -> None:
-        super().__init__(faults)
+        self._faults = faults
         self._reader = reader
         self._known = known
         self._elements: dict[str, Element] = {}
@@ -70,7 +62,7 @@ class References(_Rules):
         if element.id is None:
             return
         if element.id in self._elements or element.id in self._known:
-            self._fault(element, "IdDuplicate", f"The @id {shown(element.id)} is already taken.")
+            self._faults.add(element, "IdDuplicate", f"The @id {shown(element.id)} is already taken.")
         self._elements[element.id] = element
 
     def _resolve(self, reference: Reference) -> None:
@@ -84,7 +76,7 @@ class References(_Rules):
             member = reference.member.name
             message = f"The member {member} refers to {shown(reference.id)}, which is not defined"
             where = " for other models." if target is not None else "."
-            self._fault(reference.holder, "DependentReference", message + where)
+            self._faults.add(reference.holder, "DependentReference", message + where)
 
     def _check(self, reference: Reference, kind: str, version: int) -> None:
         holder, member = reference.holder, reference.member
@@ -93,10 +85,10 @@ class References(_Rules):
             message = (
                 f"The member {member.name} must refer to {expected}, but {shown(reference.id)} is {kind}."
             )
-            self._fault(holder, "TypeConformance", message)
+            self._faults.add(holder, "TypeConformance", message)
         elif not is_version_allowed(version, holder, member):
             named = f"{kind} {shown(reference.id)}"
-            self._fault(holder, "VersionMixing", version_message(named, version, holder, member))
+            self._faults.add(holder, "VersionMixing", version_message(named, version, holder, member))
 
 
 def dependencies_first(roots: list[Element], faults: FaultList) -> list[Element]:
@@ -117,7 +109,7 @@ def dependencies_first(roots: list[Element], faults: FaultList) -> list[Element]
                 _enter(child, finished, path)
             elif not finished[child]:
                 message = f"The {child.kind} leads back to itself, through {shown(element.place)}."
-                faults.add(ModelFault(child.model, child.place, "NoPathToSelf", message))
+                faults.add(child, "NoPathToSelf", message)
     return order
 
 
@@ -133,11 +125,11 @@ def _children(element: Element) -> Iterator[Element]:
     return (child for member in element.children for child in element.elements(member))
 
 
-class ElementRules(_Rules):
+class ElementRules:
     """Rules of an element and what it holds."""
 
     def __init__(self, faults: FaultList) -> None:
-        super().__init__(faults)
+        self._faults = faults
         self._levels: dict[Element, int] = {}
         self._with_arrays: set[Element] = set()
 
@@ -163,7 +155,7 @@ class ElementRules(_Rules):
             for (_, value), count in counts.items():
                 if count > 1:
                     message = f"The {name} {shown(value)} is used {count} times among the {member.name}."
-                    self._fault(element, f"{name[0].upper()}{name[1:]}Unique", message)
+                    self._faults.add(element, f"{name[0].upper()}{name[1:]}Unique", message)
 
     def _check_enum(self, enum: Element) -> None:
         wanted = str if enum.literals["valueSchema"] == "string" else int
@@ -171,7 +163,7 @@ class ElementRules(_Rules):
             literal = value.literals["enumValue"]
             if not isinstance(literal, wanted):
                 message = f"The enumValue {shown(literal)} is not of the valueSchema of its Enum."
-                self._fault(value, "EnumValueConformance", message)
+                self._faults.add(value, "EnumValueConformance", message)
 
     def _check_levels(self, schema: Element) -> None:
         inner = list(_inner_schemas(schema))
@@ -180,7 +172,7 @@ class ElementRules(_Rules):
             message = (
                 f"The {schema.kind} may not hold schemas nested deeper than {MOST_SCHEMA_LEVELS} levels."
             )
-            self._fault(schema, "SchemaMaxDepth", message)
+            self._faults.add(schema, "SchemaMaxDepth", message)
         if schema.kind == "Array" or any(self._holds_array(each) for each in inner):
             self._with_arrays.add(schema)
 
@@ -194,14 +186,14 @@ class ElementRules(_Rules):
         for schema in _schemas_in(element, "schema"):
             if self._holds_array(schema):
                 message = "The schema of a Property of DTDL 2 may hold no Array, nor a geospatial schema."
-                self._fault(element, "SchemaExcludeArray", message)
+                self._faults.add(element, "SchemaExcludeArray", message)
 
     def _check_schema(self, element: Element, adjunct: Adjunct) -> None:
         for schema in _schemas_in(element, "schema") if adjunct.schemas else ():
             kind = schema if isinstance(schema, str) else schema.kind
             if kind not in adjunct.schemas:
                 words = " or ".join(sorted(adjunct.schemas))
-                self._fault(element, "CotypeSchema", f"The schema of a {adjunct.name} must be {words}.")
+                self._faults.add(element, "CotypeSchema", f"The schema of a {adjunct.name} must be {words}.")
 
     def _check_added(self, element: Element, adjunct: Adjunct) -> None:
         """A member that several types add, such as a unit, must suit all of them."""
@@ -211,7 +203,7 @@ class ElementRules(_Rules):
             literal = element.literals.get(name)
             if literal is not None and literal not in values:
                 message = f"The member {name} of a {adjunct.name} cannot be {shown(literal)}."
-                self._fault(element, "CotypePropertyValue", message)
+                self._faults.add(element, "CotypePropertyValue", message)
 
 
 def _typed(value: object) -> tuple[type, object]:
@@ -234,11 +226,11 @@ def _inner_schemas(schema: Element) -> Iterator[Element | str]:
                 yield inner
 
 
-class Inheritance(_Rules):
+class Inheritance:
     """Rules of an interface together with all that it extends."""
 
     def __init__(self, known: Mapping[str, Interface], faults: FaultList) -> None:
-        super().__init__(faults)
+        self._faults = faults
         self._interfaces = dict(known)
         self._broken: set[str] = set()
 
@@ -270,14 +262,14 @@ class Inheritance(_Rules):
         """Only then may its ancestors be looked at: so the work for one interface has a bound."""
         if interface.depth > MOST_EXTENDS_LEVELS:
             message = f"An Interface may extend others over {MOST_EXTENDS_LEVELS} levels at most."
-            self._fault(element, "ExtendsMaxDepth", message)
+            self._faults.add(element, "ExtendsMaxDepth", message)
             return False
         count = len(interface.extends)
         if count <= MOST_EXTENDS_IN_HIERARCHY:
             count = sum(len(each.extends) for each in interface.lineage)
         if count > MOST_EXTENDS_IN_HIERARCHY:
             message = f"An Interface may have {MOST_EXTENDS_IN_HIERARCHY} values of extends in its hierarchy."
-            self._fault(element, "ExtendsMaxCount", message)
+            self._faults.add(element, "ExtendsMaxCount", message)
         return count <= MOST_EXTENDS_IN_HIERARCHY
 
     def _check_counts(self, element: Element, interface: Interface) -> None:
@@ -287,16 +279,16 @@ class Inheritance(_Rules):
             message = (
                 f"An Interface of DTDL 2 may have {MOST_CONTENTS_OF_2} contents, but this has {contents}."
             )
-            self._fault(element, "ContentsMaxCount", message)
+            self._faults.add(element, "ContentsMaxCount", message)
         if interface.version == 3 and elements > MOST_ELEMENTS_OF_3:
             message = f"An Interface may hold {MOST_ELEMENTS_OF_3} elements, but this holds {elements}."
-            self._fault(element, "ContentsMaxCount", message)
+            self._faults.add(element, "ContentsMaxCount", message)
 
     def _check_names(self, element: Element, interface: Interface) -> None:
         """Own names differ, as ElementRules knows; so do those of each that is extended."""
         for name in _taken_names(interface):
             message = f"The name {shown(name)} is declared by more than one Interface of its hierarchy."
-            self._fault(element, "NameUniqueAmongInterfaceContents", message)
+            self._faults.add(element, "NameUniqueAmongInterfaceContents", message)
 
     def _check_components(self, element: Element) -> None:
         for component in element.elements("contents"):
@@ -305,7 +297,7 @@ class Inheritance(_Rules):
             (id,) = (getattr(child, "id", None) for child in component.children["schema"])
             if any(each.components for each in self._interfaces[str(id)].lineage):
                 message = f"The Interface {shown(id)} has components, so it cannot be one itself."
-                self._fault(component, "SchemaContentsExcludeComponent", message)
+                self._faults.add(component, "SchemaContentsExcludeComponent", message)
 
     def _check_siblings(self, element: Element, interface: Interface) -> None:
         for content in element.elements("contents"):
@@ -313,7 +305,7 @@ class Inheritance(_Rules):
                 name = content.literals[sibling]
                 if not any(name in each.names for each in interface.lineage):
                     message = f"The member {sibling} names {shown(name)}, which is not in the contents."
-                    self._fault(content, "CotypeSibling", message)
+                    self._faults.add(content, "CotypeSibling", message)
 
 
 def _taken_names(interface: Interface) -> set[str]:
