@@ -84,9 +84,8 @@ class Adjunct:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extension:
-    """*context* has no version; *terms* are the words it reserves, *schemas* the schemas it adds."""
+    """*terms* are the words it reserves, *schemas* the schemas it adds."""
 
-    context: str
     versions: tuple[int, ...]
     adjuncts: tuple[Adjunct, ...] = ()
     schemas: Mapping[str, str] = field(default_factory=dict)
@@ -417,14 +416,12 @@ _INITIALIZED = Adjunct(
 BUILT_IN: dict[int, tuple[Adjunct, ...]] = {2: _semantic_types(UNITS_OF_2, _SPELLING_2, _VALUED), 3: ()}
 
 _QUANTITATIVE_TYPES = Extension(
-    context="dtmi:dtdl:extension:quantitativeTypes",
     versions=(3,),
     adjuncts=_semantic_types(UNITS_OF_3, _SPELLING_3, _QUANTIFIED_3),
     terms=UNITS_OF_3.terms() | frozenset((*_WORDS_ONLY_IN_2.split(), *PREFIXES)),
 )
 _OVERRIDABLE = {unit: unit for unit in UNITS_OF_3.of_type}
 _CENTRAL = Extension(
-    context="dtmi:iotcentral:context",
     versions=(2,),
     adjuncts=(
         _central("State", frozenset({"Enum"})),
@@ -438,21 +435,20 @@ _CENTRAL = Extension(
 )
 
 
-def _feature(name: str, *adjuncts: Adjunct, schemas: Mapping[str, str] | None = None) -> Extension:
-    return Extension(
-        context=f"dtmi:dtdl:extension:{name}", versions=VERSIONS, adjuncts=adjuncts, schemas=schemas or {}
-    )
+def _feature(adjunct: Adjunct, *, schemas: Mapping[str, str] | None = None) -> Extension:
+    return Extension(versions=VERSIONS, adjuncts=(adjunct,), schemas=schemas or {})
 
 
+# By context.
 EXTENSIONS: dict[str, Extension] = {
     "dtmi:iotcentral:context;2": _CENTRAL,
     "dtmi:dtdl:extension:quantitativeTypes;1": _QUANTITATIVE_TYPES,
-    "dtmi:dtdl:extension:historization;1": _feature("historization", _historized(1)),
-    "dtmi:dtdl:extension:historization;2": _feature("historization", _historized(2)),
-    "dtmi:dtdl:extension:annotation;1": _feature("annotation", _annotation(1)),
-    "dtmi:dtdl:extension:annotation;2": _feature("annotation", _annotation(2)),
-    "dtmi:dtdl:extension:overriding;1": _feature("overriding", _override(1), schemas=_OVERRIDABLE),
-    "dtmi:dtdl:extension:overriding;2": _feature("overriding", _override(2), schemas=_OVERRIDABLE),
-    "dtmi:dtdl:extension:streaming;1": _feature("streaming", _STREAMING),
-    "dtmi:dtdl:extension:initialization;1": _feature("initialization", _INITIALIZED),
+    "dtmi:dtdl:extension:historization;1": _feature(_historized(1)),
+    "dtmi:dtdl:extension:historization;2": _feature(_historized(2)),
+    "dtmi:dtdl:extension:annotation;1": _feature(_annotation(1)),
+    "dtmi:dtdl:extension:annotation;2": _feature(_annotation(2)),
+    "dtmi:dtdl:extension:overriding;1": _feature(_override(1), schemas=_OVERRIDABLE),
+    "dtmi:dtdl:extension:overriding;2": _feature(_override(2), schemas=_OVERRIDABLE),
+    "dtmi:dtdl:extension:streaming;1": _feature(_STREAMING),
+    "dtmi:dtdl:extension:initialization;1": _feature(_INITIALIZED),
 }
