@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from weft.auth.bearer import BearerVerifier
@@ -25,7 +25,7 @@ from weft.runners.twins_deletion import DeletionRunner
 from weft.runners.twins_import import ImportRunner
 from weft.settings import Profile, Settings
 from weft.stores.sqlite.graph.store import SqliteGraph
-from weft.twins.bulk_jobs import DELETION, IMPORT, QUEUE, BulkJobs
+from weft.twins.bulk_jobs import DELETION, IMPORT, PUBLISHED_LIMITS, QUEUE, BulkJobs
 from weft.twins.feed import Order
 from weft.twins.query.limits import LOCAL, SERVICE
 
@@ -55,6 +55,7 @@ class TwinsService:
         path = settings.data / "graph.db"
         graph = SqliteGraph.open(path)
         bulk = BulkJobs(engine, graph, store_id=store_id, most=settings.twins.bulk_jobs)
+        blobs = replace(settings.twins.blobs, private=(settings.data,))
         key = hmac.digest(keys.secret, b"signatures of blob URIs", "sha256")
 
         def open_feed(order: Order) -> ReaderProcess:
@@ -62,12 +63,13 @@ class TwinsService:
 
         imports = ImportRunner(
             graph=graph,
-            blobs=ImportBlobs(settings.twins.blobs, key),
+            blobs=ImportBlobs(blobs, key),
             open_feed=open_feed,
             clock=engine.clock,
             store_id=store_id,
             graph_path=str(path),
             strict=settings.twins.strict,
+            most=PUBLISHED_LIMITS if settings.profile is Profile.SERVICE else {},
         )
         deletions = DeletionRunner(graph=graph, clock=engine.clock, store_id=store_id)
         runner = BulkRunner({IMPORT: imports, DELETION: deletions})
@@ -75,7 +77,7 @@ class TwinsService:
             graph=graph,
             bulk=bulk,
             worker=Worker(engine, runner, _habits(settings)),
-            face=_face(settings, engine, graph, bulk, keys, tenant, key),
+            face=_face(settings, engine, graph, bulk, keys, tenant, Blobs(Policy(blobs), key)),
         )
 
     async def purge(self) -> None:
@@ -102,14 +104,14 @@ def _face(
     bulk: BulkJobs,
     keys: Keys,
     tenant: str,
-    key: bytes,
+    blobs: Blobs,
 ) -> TwinsFace:
     is_service = settings.profile is Profile.SERVICE
     return TwinsFace(
         engine=engine,
         bulk=bulk,
         graph=graph,
-        blobs=Blobs(Policy(settings.twins.blobs), key),
+        blobs=blobs,
         verifier=BearerVerifier(keys, TWINS_AUDIENCES, engine.clock),
         tenant=tenant,
         pace=settings.pace,

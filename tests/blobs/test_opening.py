@@ -35,6 +35,16 @@ def test_a_file_is_read_and_its_log_written(root: Path, config: bytes) -> None:
     assert (root / "log").read_bytes() == b"one\n"
 
 
+def test_what_is_private_is_opened_by_no_process(root: Path) -> None:
+    (root / "data").mkdir()
+    (root / "data" / "secret").write_bytes(b"secret")
+    config = pack_config(BlobSettings(roots=(root,), private=(root / "data",)))
+
+    for open_blob in (open_source, open_log):
+        with pytest.raises(BlobForbidden, match="keeps its own data"):
+            open_blob(f"{root}/data/secret", config)
+
+
 def test_a_file_is_opened_with_the_expected_tag_only(root: Path, config: bytes) -> None:
     (root / "in").write_bytes(b"content")
 

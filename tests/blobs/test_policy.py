@@ -274,6 +274,18 @@ def test_a_link_to_itself_is_refused(policy: Policy, root: Path) -> None:
         policy.check_uri(f"{root}/loop")
 
 
+def test_what_weft_keeps_for_itself_is_no_blob_even_below_a_root(root: Path) -> None:
+    private = root / "data"
+    (private / "keys").mkdir(parents=True)
+    (root / "link").symlink_to(private)
+    policy = Policy(BlobSettings(roots=(root,), private=(private,)))
+
+    for path in ("data/weft.db", "data/keys/signing.pem", "link/graph.db", "data/new", "x/../data/new"):
+        with pytest.raises(UriRefused, match="keeps its own data"):
+            policy.check_uri(f"{root}/{path}")
+    assert policy.check_uri(f"{root}/database").shown == f"{root}/database"
+
+
 def test_devices_and_processes_are_no_blobs_even_below_a_root() -> None:
     policy = Policy(BlobSettings(roots=(Path("/"),)))
 

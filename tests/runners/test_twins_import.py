@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,9 @@ WHOLE_LOG = [
 class Server:
     """What runs imports in *directory*; *files* are faults of the output blob, see FaultyLog."""
 
-    def __init__(self, directory: Path, file: File = FILE) -> None:
+    def __init__(
+        self, directory: Path, file: File = FILE, *, most: Mapping[Section, int] | None = None
+    ) -> None:
         self.directory = directory
         self.graph = DirectGraph(directory / "graph.db")
         self.readers = Readers(file)
@@ -56,6 +58,7 @@ class Server:
                     clock=VirtualClock(),
                     store_id="store",
                     graph_path="graph.db",
+                    most=most or {},
                     in_thread=self.in_thread,
                 )
             }
@@ -257,6 +260,25 @@ def test_a_file_that_is_refused_leaves_the_graph_as_it_was_and_a_log_that_says_w
         {"section": "Models", "status": "Failed"},
         {"status": "Failed"},
     ]
+
+
+def test_a_file_with_more_entities_than_an_import_may_have_changes_nothing(tmp_path: Path) -> None:
+    for most, is_refused in ((FILE.twins - 1, True), (FILE.twins, False)):
+        directory = tmp_path / str(most)
+        directory.mkdir()
+        server = Server(directory, most={Section.TWINS: most})
+
+        outcome = virtually(server.run())
+
+        assert isinstance(outcome, Failed) is is_refused
+        if is_refused:
+            assert failure(outcome) == (
+                "LimitExceeded",
+                f"The file has {FILE.twins} twins; one import may have {most}.",
+            )
+            assert sum(server.graph.counts().values()) == 0
+            assert server.log[-1] == {"status": "Failed"}
+        server.graph.close()
 
 
 def test_a_storage_that_is_away_for_a_while_is_waited_for(server: Server) -> None:

@@ -21,13 +21,16 @@ class _Config(msgspec.Struct, frozen=True, array_like=True):
     """*uris*: by their redacted form."""
 
     roots: tuple[str, ...]
+    private: tuple[str, ...]
     hosts: tuple[str, ...]
     connection: str | None
     uris: dict[str, str]
 
     def policy(self) -> Policy:
-        roots = tuple(map(Path, self.roots))
-        return Policy(BlobSettings(roots=roots, hosts=self.hosts, connection=self.connection))
+        roots, private = tuple(map(Path, self.roots)), tuple(map(Path, self.private))
+        return Policy(
+            BlobSettings(roots=roots, private=private, hosts=self.hosts, connection=self.connection)
+        )
 
 
 def pack_config(settings: BlobSettings, *uris: str) -> bytes:
@@ -37,8 +40,9 @@ def pack_config(settings: BlobSettings, *uris: str) -> bytes:
     line or a disk.
     """
     roots = tuple(str(root.absolute()) for root in settings.roots)
+    private = tuple(str(place.absolute()) for place in settings.private)
     known = {redacted(uri): uri for uri in uris}
-    return msgspec.msgpack.encode(_Config(roots, settings.hosts, settings.connection, known))
+    return msgspec.msgpack.encode(_Config(roots, private, settings.hosts, settings.connection, known))
 
 
 def open_source(

@@ -75,6 +75,7 @@ class Policy:
     def __init__(self, settings: BlobSettings) -> None:
         """Raises ValueError where the settings make no sense."""
         self._roots = tuple(root.resolve() for root in settings.roots)
+        self._private = tuple(place.resolve() for place in settings.private)
         self._bases = tuple(_configured(host) for host in settings.hosts)
         self._account = Account.parse(settings.connection) if settings.connection else None
 
@@ -118,6 +119,8 @@ class Policy:
         path = _resolved(text)
         if any(path.is_relative_to(place) for place in _NO_FILES):
             raise _Unusable("There are no blobs in /dev, /proc and /sys.")
+        if any(path.is_relative_to(place) for place in self._private):
+            raise _Unusable("The path lies in the directory where weft keeps its own data.")
         for root in self._roots:
             if path != root and path.is_relative_to(root):
                 return LocalName(root, path)

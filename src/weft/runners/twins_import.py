@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from weft.blobs.ports import BlobFault, Log
@@ -73,7 +73,8 @@ class Blobs(Protocol):
 class ImportRunner:
     """*graph_path* is where readers find *graph*; *open_feed* starts a reader, and may raise ReaderGone.
 
-    *strict*: see feed.Order. *in_thread* runs what blocks.
+    *strict*: see feed.Order. *most*: how many entities a section may have, where there is a limit.
+    *in_thread* runs what blocks.
     """
 
     graph: BulkGraph
@@ -83,6 +84,7 @@ class ImportRunner:
     store_id: str
     graph_path: str
     strict: bool = False
+    most: Mapping[Section, int] = field(default_factory=dict)
     in_thread: InThread = asyncio.to_thread
 
     async def run(self, run: Run) -> Outcome:
@@ -233,6 +235,8 @@ class _Import:
                 frame = await before_cancel(self._run, coming)
                 if isinstance(frame, Ended | Refused):
                     return await self._ending_of(frame)
+                if isinstance(frame, Scanned) and (too_many := self._too_many(frame.totals)):
+                    return too_many
                 coming = asyncio.ensure_future(feed.next())  # while this one is being committed
                 await self._hear(frame)
                 if isinstance(frame, Entities):
@@ -252,6 +256,13 @@ class _Import:
             lines = self._report.batch(self._parts.clock.now(), self._checkpoint, frame)
             await self._commit(self._checkpoint.after(frame), lines, frame)
             await self._telling.tell(_imported_so_far(self._checkpoint))
+
+    def _too_many(self, totals: Totals) -> _Ending | None:
+        for section, most in self._parts.most.items():
+            if (count := _count(totals, section)) > most:
+                found = f"The file has {count:,} {section.lower()}; one import may have {most:,}."
+                return _failed("LimitExceeded", found)
+        return None
 
     async def _ending_of(self, frame: Ended | Refused) -> _Ending:
         if isinstance(frame, Refused):

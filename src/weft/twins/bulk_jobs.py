@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from weft.engine.engine import Engine
 from weft.engine.errors import JobNotEnded, JobNotFound
 from weft.engine.jobs import Job, JobKey, Room
-from weft.twins.graph import BulkGraph
+from weft.twins.graph import BulkGraph, Section
 
 QUEUE = "twins"
 FAMILY = "twins"
@@ -15,6 +17,11 @@ IMPORTS = f"{FAMILY}/imports"
 DELETIONS = f"{FAMILY}/deletions"
 IMPORT = "import"
 DELETION = "deletion"
+
+# What one import may hold in the service: MicrosoftDocs/azure-docs, includes/digital-twins-limits.md
+PUBLISHED_LIMITS: Mapping[Section, int] = MappingProxyType(
+    {Section.MODELS: 10_000, Section.TWINS: 2_000_000, Section.RELATIONSHIPS: 10_000_000}
+)
 
 _PURGED_AT_ONCE = 100
 
