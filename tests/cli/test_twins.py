@@ -18,11 +18,13 @@ import pytest
 from tests.cli.conftest import WEFT, Done
 from tests.cli.twins_house import TwinsHouse, served
 from weft.auth.issuer import TWINS_AUDIENCES
+from weft.blobs.policy import Policy, UriRefused
 from weft.cli import twins as twins_commands
 from weft.cli.main import main
 from weft.cli.twins_watching import Lines, Meter, Speed
 from weft.client import ImportDetails, Progress
 from weft.contracts.twins import Status
+from weft.settings import BlobSettings
 
 Weft = Callable[..., Done]
 
@@ -184,11 +186,9 @@ def test_a_file_outside_of_the_blob_roots_is_told_with_what_to_do(
     weft: Weft, house: TwinsHouse, file: Path, which: str, log: str
 ) -> None:
     outside = file.with_name(which)
-    said = (
-        f"Azure Storage Blob URI '{outside}' failed validation. "
-        "The path lies in none of the directories that are set up for blobs."
-    )
-    house.refusal = (400, {"code": "InvalidArgument", "message": said})
+    with pytest.raises(UriRefused) as refused:
+        Policy(BlobSettings()).check_uri(str(outside))
+    house.refusal = (400, {"code": "InvalidArgument", "message": refused.value.message})
 
     done = weft("import", str(file), "--log", log)
 

@@ -27,7 +27,7 @@ from weft.contracts.twins import ImportJob, Status
 POLL_SECONDS = 0.25
 FIRST_FAULTS = 10
 LOG_BYTES = 4 * 1024 * 1024
-OUTSIDE = "none of the directories"
+OUTSIDE = "none of the directories"  # of blobs.policy, whose import would slow each command down
 
 TWINS_ENDS = {
     Status.SUCCEEDED: Exit.OK,
