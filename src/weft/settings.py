@@ -83,8 +83,8 @@ class Limits:
 class BlobSettings:
     """Which blobs may be read and written: none beside these.
 
-    *roots*: local directories. *private*: what lies in these is no blob, whatever the roots are. *hosts*: base
-    URLs of storage accounts, such as `https://acct.blob.core.windows.net` or
+    *roots*: local directories. *private*: what lies in these is no blob, whatever the roots are. *hosts*:
+    base URLs of storage accounts, such as `https://acct.blob.core.windows.net` or
     `http://127.0.0.1:10000/devstoreaccount1`. *connection*: an Azure Storage connection string, whose key is
     used for its account where a URI carries no signature.
     """

@@ -43,8 +43,11 @@ class BulkJobs:
     async def delete(self, key: JobKey) -> None:
         """Delete a job that has ended, and what the graph keeps of it. Raises JobNotFound, JobNotEnded."""
         job = await self._engine.get(key)
-        await self._engine.delete(key)
+        if not job.is_final:
+            raise JobNotEnded(job)
+        # In this order a call that failed halfway can be repeated.
         await self._graph.forget(fence_name(self._store_id, job))
+        await self._engine.delete(key)
 
     async def purge(self, submitted_before: datetime) -> None:
         """Delete the jobs that were submitted before and have ended: the published purge date."""
