@@ -4,54 +4,28 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from http import HTTPStatus
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
 from msgspec import UNSET, UnsetType
 
 from weft.client.answers import Accepted, JobDetails, JobLog
+from weft.client.base import Client
 from weft.client.errors import UnreadableAnswer
-from weft.client.transport import Patience, Reply, Transport, encode
+from weft.client.transport import Reply, encode
 from weft.client.watch import WaitPatience, Watch
 from weft.contracts.core import Item, ItemJobInstance, ItemJobInstances, Items, Workspace, Workspaces
 
 E_co = TypeVar("E_co", covariant=True)
 
 
-class WeftClient:
+class WeftClient(Client):
     """Calls the server at *url* with a bearer *token*; an async context manager, or call `close`.
 
     Every call may raise ApiError, ServerUnreachable and UnreadableAnswer. Ids are UUIDs.
     *certificate*: a PEM file to trust in place of the machine's own, as `tls/cert.pem` of the server's data
     directory. Raises ValueError where *url* is no address, OSError where *certificate* is none.
     """
-
-    def __init__(
-        self,
-        url: str,
-        token: str,
-        *,
-        patience: Patience = Patience(),  # noqa: B008 - frozen
-        certificate: Path | None = None,
-    ) -> None:
-        self._transport = Transport(url, token, patience, certificate)
-
-    @property
-    def url(self) -> str:
-        return self._transport.url
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        await self._transport.close()
 
     # ---- workspaces and items
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from http import HTTPStatus
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import msgspec
-from msgspec import UNSET
 
 from weft.client.answers import Answer, Progress
-from weft.client.transport import BUSY, Patience, Reply, Transport, encode
+from weft.client.base import Client
+from weft.client.transport import BUSY, Reply, encode
 from weft.client.watch import WaitPatience, Watch
 from weft.contracts.twins import API_VERSIONS, DeleteJob, DeleteJobs, ImportJob, ImportJobs, Status
 
@@ -50,38 +48,13 @@ class TwinsStats(Answer, frozen=True):
     relationships: int
 
 
-class TwinsClient:
+class TwinsClient(Client):
     """Calls the data plane at *url* with a bearer *token*; an async context manager, or call `close`.
 
     Every call may raise ApiError, ServerUnreachable and UnreadableAnswer. *certificate*: a PEM file to trust
     in place of the machine's own, as `tls/cert.pem` of the server's data directory. Raises ValueError where
     *url* is no address, OSError where *certificate* is none.
     """
-
-    def __init__(
-        self,
-        url: str,
-        token: str,
-        *,
-        patience: Patience = Patience(),  # noqa: B008 - frozen
-        certificate: Path | None = None,
-    ) -> None:
-        self._transport = Transport(url, token, patience, certificate)
-
-    @property
-    def url(self) -> str:
-        return self._transport.url
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        await self._transport.close()
 
     # ---- imports
 
@@ -162,7 +135,7 @@ class TwinsClient:
 
     async def query(self, text: str) -> AsyncIterator[dict[str, Any]]:
         """Yield the results of a query in the query language of Digital Twins."""
-        asked: dict[str, str] = {"query": text}
+        asked = {"query": text}
         while True:
             page = (await self._call("POST", "/query", body=asked, again_after=BUSY)).read(_Results)
             for result in page.value:
@@ -198,15 +171,15 @@ class TwinsClient:
         path: str,
         *,
         query: Mapping[str, str] | None = None,
-        body: Any = UNSET,
+        body: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-        again_after: tuple[int, ...] | frozenset[int] = BUSY,
+        again_after: Collection[int] = BUSY,
     ) -> Reply:
         return await self._transport.call(
             method,
             path,
             query={**_VERSION, **(query or {})},
-            body=None if body is UNSET else encode(body),
+            body=None if body is None else encode(body),
             headers=headers or {},
             again_after=again_after,
         )
