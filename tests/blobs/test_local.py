@@ -42,6 +42,16 @@ def a_log(name: LocalName) -> Iterator[LocalLog]:
         log.close()
 
 
+def duplicate_of(name: LocalName) -> int:
+    """Return what a process has that is being started now: another descriptor of the file that is open."""
+    (number,) = (int(link.name) for link in Path("/proc/self/fd").iterdir() if leads_to(link, name.path))
+    return os.dup(number)
+
+
+def leads_to(link: Path, path: Path) -> bool:
+    return os.path.lexists(link) and link.readlink() == path
+
+
 # ---- reading
 
 
@@ -148,6 +158,15 @@ def test_a_name_that_no_file_can_have_is_missing(root: Path) -> None:
 
 
 # ---- what is no file (S51)
+
+
+def test_a_fault_does_not_tell_what_looks_like_a_signature_in_a_path(root: Path) -> None:
+    name = LocalName(root, root / "blob?sv=1&sig=hush%3D")
+
+    with pytest.raises(BlobMissing, match="sig=REDACTED: No such file") as fault:
+        LocalSource(name)
+
+    assert "hush" not in fault.value.message
 
 
 def test_a_directory_is_not_read(name: LocalName) -> None:
@@ -274,6 +293,42 @@ def test_what_a_killed_writer_left_is_completed(name: LocalName) -> None:
         log.write(0, b"one\n")
 
     assert name.path.read_bytes() == b"one\ntwo\nthree\n"
+
+
+def test_the_log_of_an_import_that_runs_is_not_emptied_by_another(name: LocalName) -> None:
+    with a_log(name) as log, a_log(name) as other:
+        log.create()
+        log.write(0, b"one\n")
+
+        with pytest.raises(BlobUnavailable, match="is the log of another import"):
+            other.create()
+
+        log.write(4, b"two\n")
+    assert name.path.read_bytes() == b"one\ntwo\n"
+
+
+def test_the_log_of_an_import_that_runs_is_not_written_by_another(name: LocalName) -> None:
+    with a_log(name) as log, a_log(name) as other:
+        log.create()
+
+        with pytest.raises(BlobUnavailable, match="is the log of another import"):
+            other.write(0, b"two\n")
+
+    assert name.path.read_bytes() == b""
+
+
+def test_a_log_that_is_closed_is_free_although_a_process_that_was_started_has_it_still(
+    name: LocalName,
+) -> None:
+    with a_log(name) as log, a_log(name) as other:
+        log.create()
+        inherited = duplicate_of(name)
+        try:
+            log.close()
+
+            other.create()
+        finally:
+            os.close(inherited)
 
 
 def test_a_log_that_was_cut_has_changed(name: LocalName) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 from collections.abc import Iterator
@@ -61,7 +62,10 @@ class LocalSource:
 
 
 class LocalLog:
-    """A regular file that is written at given places, and on disk when a call returns."""
+    """A regular file that is written at given places, and on disk when a call returns.
+
+    Until it is closed nobody else has it as a log: two imports would write over each other.
+    """
 
     def __init__(self, name: LocalName) -> None:
         self._name = name
@@ -71,7 +75,7 @@ class LocalLog:
         """Make the file, for its owner only, or empty what is there."""
         self.close()
         with _told(self._name), _parent_of(self._name) as parent:
-            self._file = _open_regular(self._name, parent, os.O_WRONLY | os.O_CREAT)
+            self._file = _open_claimed(self._name, parent, os.O_WRONLY | os.O_CREAT)
             os.ftruncate(self._file, 0)
             os.fsync(self._file)
             _sync_directory(parent)
@@ -85,13 +89,14 @@ class LocalLog:
 
     def close(self) -> None:
         if self._file is not None:
+            fcntl.flock(self._file, fcntl.LOCK_UN)  # a process that is just being started may have it too
             os.close(self._file)
             self._file = None
 
     def _opened(self) -> int:
         if self._file is None:
             with _parent_of(self._name) as parent:
-                self._file = _open_regular(self._name, parent, os.O_WRONLY)
+                self._file = _open_claimed(self._name, parent, os.O_WRONLY)
         return self._file
 
     def _check_reaches(self, file: int, offset: int) -> None:
@@ -131,6 +136,19 @@ def _parent_of(name: LocalName) -> Iterator[int]:
         yield directory
     finally:
         os.close(directory)
+
+
+def _open_claimed(name: LocalName, parent: int, how: int) -> int:
+    file = _open_regular(name, parent, how)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(file)
+        raise BlobUnavailable(f"{name.shown} is the log of another import that runs") from None
+    except OSError:
+        os.close(file)
+        raise
+    return file
 
 
 def _open_regular(name: LocalName, parent: int, how: int) -> int:

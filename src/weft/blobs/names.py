@@ -98,7 +98,7 @@ class LocalName:
 
     @property
     def shown(self) -> str:
-        return self.uri
+        return redacted(self.uri)
 
 
 @dataclass(frozen=True, slots=True)
