@@ -3,8 +3,8 @@
 Usage: `make fuzz`, or `python -m tests.fuzz --seconds 30 --seed 7`.
 Exits 1 where an answer was a 5xx, a redirect or without its envelope, where no answer came, where a good
 request was refused, where somebody was given what they have no right to, where a signature of a blob was
-told or kept, or where the server no longer takes a job or an import at the end. The seed makes the same
-requests again, but for what answers told: where a list goes on.
+told or kept, where the server logged a traceback, or where it no longer takes a job or an import at the end.
+The seed makes the same requests again, but for what answers told: where a list goes on.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ CONNECTIONS = 8
 GOOD_EVERY = 100
 MOST_FAULTS = 50
 MOST_BULK_JOBS = 3
+TRACEBACK = "Traceback (most recent call last)"
 
 _LONG = re.compile(r"([\w.-]{60})[\w.-]{40,}")
 
@@ -182,6 +183,8 @@ class Fuzz:
 
     def _check_traces(self) -> None:
         self.faults += left_behind(self._scratch, self._blobs, self._secrets)
+        if TRACEBACK in self._server.log.read_text("latin-1"):
+            self.faults.append(f"the server failed inside:\n{self._server.log_end()}")
         if self._storage.calls_forbidden:
             self.faults.append(f"{self._storage.calls_forbidden} calls to a host that is not set up")
 
