@@ -11,13 +11,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from tests.runners.support import NOW
-from weft.blobs.secrets import new_key, sealed
+from weft.blobs.payload import seal_payload
+from weft.blobs.secrets import new_key
 from weft.engine.jobs import Job, JobKey, LogLine, Progress, WhenLost
 from weft.engine.lifecycle import State
-from weft.runners.twins_blobs import ImportBlobs, ImportPayload
+from weft.runners.twins_blobs import ImportBlobs
 from weft.settings import BlobSettings
 from weft.twins.bulk_jobs import DELETIONS, IMPORTS, QUEUE
 from weft.twins.feed import (
@@ -184,7 +183,7 @@ def an_import(directory: Path, *, epoch: int = 1, number: int = 1) -> Job:
 
 
 def a_payload(input_uri: str, output_uri: str) -> bytes:
-    return msgspec.json.encode(ImportPayload(sealed(input_uri, KEY), sealed(output_uri, KEY)))
+    return seal_payload(input_uri, output_uri, KEY)
 
 
 def a_deletion(minutes: int = 60, *, epoch: int = 1, number: int = 1) -> Job:

@@ -1,20 +1,12 @@
-"""The blobs of an import between its submit and its end: kept with their signatures sealed, and opened."""
+"""The blobs of an import as its runner opens them: from the payload, in which their signatures are sealed."""
 
 from __future__ import annotations
 
-import msgspec
-
 from weft.blobs.opening import open_log, pack_config
+from weft.blobs.payload import open_payload
 from weft.blobs.ports import Log
-from weft.blobs.secrets import Sealed, opened, redacted
+from weft.blobs.secrets import redacted
 from weft.settings import BlobSettings
-
-
-class ImportPayload(msgspec.Struct, frozen=True):
-    """The payload of an import job."""
-
-    input: Sealed
-    output: Sealed
 
 
 class ImportBlobs:
@@ -26,14 +18,10 @@ class ImportBlobs:
 
     def source(self, payload: bytes) -> tuple[str, bytes]:
         """Return the input's URI, redacted, and the config to open it with. Raises BlobFault."""
-        input_uri, output_uri = self._uris(payload)
+        input_uri, output_uri = open_payload(payload, self._key)
         return redacted(input_uri), pack_config(self._settings, input_uri, output_uri)
 
     def open_log(self, payload: bytes) -> Log:
         """Blocks. Raises BlobFault."""
-        input_uri, output_uri = self._uris(payload)
+        input_uri, output_uri = open_payload(payload, self._key)
         return open_log(redacted(output_uri), pack_config(self._settings, input_uri, output_uri))
-
-    def _uris(self, payload: bytes) -> tuple[str, str]:
-        blobs = msgspec.json.decode(payload, type=ImportPayload)
-        return opened(blobs.input, self._key), opened(blobs.output, self._key)

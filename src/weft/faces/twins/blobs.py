@@ -5,22 +5,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-import msgspec
-
+from weft.blobs.payload import seal_payload
 from weft.blobs.policy import Policy
-from weft.blobs.secrets import Sealed, redacted, sealed
-
-
-class ImportPayload(msgspec.Struct, frozen=True):
-    """The payload of an import job, as JSON: what opens its blobs."""
-
-    input: Sealed
-    output: Sealed
+from weft.blobs.secrets import redacted
 
 
 @dataclass(frozen=True, slots=True)
 class AdmittedBlobs:
-    """*input* and *output* may be shown to everybody; *payload* is an ImportPayload."""
+    """*input* and *output* may be shown to everybody; *payload*: see blobs.payload."""
 
     input: str
     output: str
@@ -37,5 +29,5 @@ class Blobs:
     async def admit(self, input_uri: str, output_uri: str) -> AdmittedBlobs:
         """Raises blobs.policy.UriRefused."""
         await asyncio.to_thread(self._policy.check, input_uri, output_uri)
-        payload = ImportPayload(sealed(input_uri, self._key), sealed(output_uri, self._key))
-        return AdmittedBlobs(redacted(input_uri), redacted(output_uri), msgspec.json.encode(payload))
+        payload = seal_payload(input_uri, output_uri, self._key)
+        return AdmittedBlobs(redacted(input_uri), redacted(output_uri), payload)
