@@ -12,16 +12,11 @@ from weft.engine.ports import Clock, Run
 from weft.runners.twins_bulk import Hold, Telling, outcome_of
 from weft.runners.waiting import surely
 from weft.twins import checkpoint as kept
+from weft.twins.bulk_jobs import DeletionPayload
 from weft.twins.checkpoint import Checkpoint, End, Status
 from weft.twins.graph import Batch, BulkGraph
 
 DELETED_AT_ONCE = 10_000
-
-
-class DeletionOrder(msgspec.Struct, rename="camel"):
-    """The payload of a deletion job."""
-
-    timeout_in_minutes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +40,7 @@ class DeletionRunner:
     async def _delete(self, run: Run, hold: Hold) -> End:
         """Return how it ends: what has been deleted stays so."""
         telling = Telling(run)
-        minutes = msgspec.json.decode(run.job.payload, type=DeletionOrder).timeout_in_minutes
+        minutes = msgspec.json.decode(run.job.payload, type=DeletionPayload).timeout_in_minutes
         deadline = _began_at(run.job) + timedelta(minutes=minutes)
         done = 0
         while not run.cancel_requested.is_set():

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
 
+import msgspec
+
 from weft.engine.engine import Engine
 from weft.engine.errors import JobNotEnded, JobNotFound
 from weft.engine.jobs import Job, JobKey, Room
@@ -24,6 +26,12 @@ PUBLISHED_LIMITS: Mapping[Section, int] = MappingProxyType(
 )
 
 _PURGED_AT_ONCE = 100
+
+
+class DeletionPayload(msgspec.Struct, frozen=True, rename="camel"):
+    """The payload of a deletion job, as JSON."""
+
+    timeout_in_minutes: int
 
 
 def fence_name(store_id: str, job: Job) -> str:

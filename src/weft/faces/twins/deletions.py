@@ -15,7 +15,7 @@ from weft.faces.twins import answers, bulk, mapping
 from weft.faces.twins.calls import Call, whole_number
 from weft.faces.twins.errors import DeletionExists, DeletionNotFound
 from weft.faces.twins.requests import job_id
-from weft.twins.bulk_jobs import DELETION, DELETIONS
+from weft.twins.bulk_jobs import DELETION, DELETIONS, DeletionPayload
 
 PATH = "/jobs/deletions"
 OPERATION_ID = "operation-id"
@@ -27,7 +27,7 @@ DEFAULT_MINUTES = 12 * 60
 
 async def add(call: Call) -> Response:
     id = _operation_id(call)
-    payload = msgspec.json.encode({TIMEOUT: _minutes(call)})
+    payload = msgspec.json.encode(DeletionPayload(_minutes(call)))
     try:
         job = await bulk.submit(call, JobKey(DELETIONS, id), DELETION, payload)
     except JobConflict:
