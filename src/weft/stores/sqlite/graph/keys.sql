@@ -1,13 +1,9 @@
 -- How twins and relationships are found by what names them: the two tables of keys, and the way between them.
 
 -- name: find
-SELECT wanted.value, keys.number
+SELECT wanted.value, named.number
 FROM carray(:wanted) AS wanted
-CROSS JOIN keys ON keys.kind = :kind AND keys.key = wanted.value
-UNION ALL
-SELECT wanted.value, new_keys.number
-FROM carray(:wanted) AS wanted
-CROSS JOIN new_keys ON new_keys.kind = :kind AND new_keys.key = wanted.value
+CROSS JOIN all_keys AS named ON named.kind = :kind AND named.key = wanted.value
 
 -- name: add
 INSERT INTO new_keys (kind, key, number) VALUES (?, ?, ?)

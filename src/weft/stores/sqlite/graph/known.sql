@@ -1,4 +1,4 @@
--- What the process that checks an import file asks.
+-- What the process that checks an import file asks. Kinds of keys: see migrations/0001_graph.sql.
 
 -- name: models
 SELECT id, number, definition, decommissioned FROM models ORDER BY number
@@ -6,10 +6,5 @@ SELECT id, number, definition, decommissioned FROM models ORDER BY number
 -- name: twins
 SELECT twins.id, twins.number, twins.model
 FROM carray(:wanted) AS wanted
-CROSS JOIN keys ON keys.kind = 0 AND keys.key = wanted.value
-CROSS JOIN twins ON twins.number = keys.number
-UNION ALL
-SELECT twins.id, twins.number, twins.model
-FROM carray(:wanted) AS wanted
-CROSS JOIN new_keys ON new_keys.kind = 0 AND new_keys.key = wanted.value
-CROSS JOIN twins ON twins.number = new_keys.number
+CROSS JOIN all_keys AS named ON named.kind = 0 AND named.key = wanted.value
+CROSS JOIN twins ON twins.number = named.number

@@ -1,6 +1,8 @@
 -- A selection in SQL. The parts are put together by query.py, which fills the places in braces: with other
 -- parts, with `:names` of parameters, with operators of a fixed list. All values are bound.
 --
+-- Kinds of keys: see migrations/0001_graph.sql. 24 is HASH_BITS of keys.py, 16777215 is HASHES.
+--
 -- A key has no affinity: `+` takes that of the column it is compared with away, or no index would serve.
 
 -- name: select_twins

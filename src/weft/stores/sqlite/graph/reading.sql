@@ -1,4 +1,5 @@
--- Models, twins and relationships as they are read. A page is in the order of numbers.
+-- Models, twins and relationships as they are read. A page is in the order of numbers. Kinds of keys: see
+-- migrations/0001_graph.sql.
 
 -- name: model
 SELECT number, id, definition, uploaded_at, decommissioned FROM models WHERE id = :id
