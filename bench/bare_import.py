@@ -1,7 +1,8 @@
 """The limit beside which imports are measured: one loop that parses a file and inserts, and checks nothing.
 
-Same rows, tables, indexes and durability as weft's graph store (write-ahead log, synchronous FULL, a
-commit each 10,000 rows), with all ids in one dictionary in memory. It trusts the file and cannot resume.
+The same rows as in weft's graph store and as durable (write-ahead log, synchronous FULL, a commit each 10,000
+rows), found through plain indexes, with all ids in one dictionary in memory. It trusts the file and cannot
+resume.
 Usage: `python -m bench.bare_import FILE DATABASE`; prints the seconds.
 """
 

@@ -225,14 +225,14 @@ class Server:
     async def _drain(self) -> None:
         """Let running functions end within the grace; the next start takes up again what runs elsewhere."""
         self._core_worker.claim_no_more()
-        imports = asyncio.ensure_future(self._twins.worker.drain(timedelta(0)))  # the next start goes on
+        bulk = asyncio.ensure_future(self._twins.worker.drain(timedelta(0)))  # the next start goes on
         if running := self._host_worker.busy:
             grace = self._settings.shutdown_grace.total_seconds()
             log.warning("stopping", extra={"waits_for_jobs": running, "at_most_seconds": grace})
         host = asyncio.ensure_future(self._host_worker.drain(self._settings.shutdown_grace))
         if not await self._ends_before_told_again(host):
             await self._host_worker.drain(timedelta(0))
-        await asyncio.gather(host, imports)
+        await asyncio.gather(host, bulk)
         await self._core_worker.drain(LETS_CORE_SEE_THE_END)
 
     async def _ends_before_told_again(self, work: asyncio.Future[None]) -> bool:

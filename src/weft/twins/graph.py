@@ -1,6 +1,7 @@
 """The graph: models, twins and relationships, and the fence behind which a bulk job writes them.
 
-A *number* is the graph's own small name of a model or a twin; it never changes and is never used again.
+A *number* is the graph's own small name of a model, twin or relationship; it never changes and is never used
+again. The *report* of a bulk job is its log as it lies here, on the way into the output blob.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ class AdmittedBlobs:
 
 
 class Blobs:
-    """*key* seals signatures, and opens them again: see blobs.secrets."""
+    """*key* seals signatures: see blobs.secrets."""
 
     def __init__(self, policy: Policy, key: bytes) -> None:
         self._policy = policy
