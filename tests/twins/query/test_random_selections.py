@@ -16,7 +16,7 @@ from tests.twins.query.evaluation import truth
 from weft.stores.sqlite.graph import SqliteGraph
 from weft.twins.graph import Batch, Fence, Section
 from weft.twins.query.limits import LOCAL
-from weft.twins.query.models import KnownModels
+from weft.twins.query.models import CurrentModels
 from weft.twins.query.parser import parse
 from weft.twins.query.queries import Queries
 from weft.twins.query.selection import (
@@ -274,7 +274,7 @@ def test_a_random_condition_is_read_as_it_was_written() -> None:
 async def test_a_random_query_finds_what_plain_python_finds(
     world: World, collection: Collection, seed: int
 ) -> None:
-    queries, chance = Queries(KnownModels(world.graph), LOCAL), Chance(seed)
+    queries, chance = Queries(CurrentModels(world.graph), LOCAL), Chance(seed)
     answers = set()
     for _ in range(40):
         condition = chance.condition(collection)

@@ -14,7 +14,7 @@ from weft.faces.twins.calls import Call
 from weft.faces.twins.errors import ModelNotFound, TooManyModels
 from weft.twins.dtdl.dtmi import is_dtmi
 from weft.twins.graph import Model
-from weft.twins.query.models import KnownModels
+from weft.twins.query.models import CurrentModels
 
 PATH: Final = "/models"
 DEPENDENCIES_FOR: Final = "dependenciesFor"
@@ -23,14 +23,14 @@ MOST_DEPENDENCIES_FOR: Final = 100
 NEWEST_DTDL: Final = 3
 
 
-async def list_all(known: KnownModels, call: Call) -> Response:
+async def list_all(current: CurrentModels, call: Call) -> Response:
     size, with_definition = call.page_size(), _with_definition(call)
     wanted = [_dtmi(id, DEPENDENCIES_FOR) for id in call.request.query_params.getlist(DEPENDENCIES_FOR)]
     if len(wanted) > MOST_DEPENDENCIES_FOR:
         raise TooManyModels(len(wanted), MOST_DEPENDENCIES_FOR)
     listing = "\n".join(("models", *wanted))
     after = call.position(listing)
-    found = await _found(call, known, wanted, after, size + 1)
+    found = await _found(call, current, wanted, after, size + 1)
     page = wire.Page([reading.model(model, with_definition=with_definition) for model in found[:size]])
     if len(found) > size:
         page.next_link = call.onward(listing, found[size - 1].number, PATH, _asked(wanted, with_definition))
@@ -47,11 +47,11 @@ async def get(call: Call) -> Response:
 
 
 async def _found(
-    call: Call, known: KnownModels, wanted: Sequence[str], after: int, limit: int
+    call: Call, current: CurrentModels, wanted: Sequence[str], after: int, limit: int
 ) -> Sequence[Model]:
     if not wanted:
         return await call.twins.graph.models(after=after, limit=limit)
-    models = await known.now()
+    models = await current.now()
     for id in wanted:
         if id not in models.numbers:
             raise ModelNotFound(id)

@@ -16,7 +16,7 @@ from weft.faces.twins import twins as digital_twins
 from weft.faces.twins.access import DataRole
 from weft.faces.twins.calls import Endpoint, Handler, Operation
 from weft.faces.twins.face import TwinsFace
-from weft.twins.query.models import KnownModels
+from weft.twins.query.models import CurrentModels
 from weft.twins.query.queries import Queries
 
 Operations = Mapping[str, Operation]
@@ -57,10 +57,10 @@ def routes(twins: TwinsFace) -> list[BaseRoute]:
 
 
 def _graph(twins: TwinsFace) -> Mapping[str, Operations]:
-    known = KnownModels(twins.graph)
-    queries = Queries(known, twins.query_limits)
+    current = CurrentModels(twins.graph)
+    queries = Queries(current, twins.query_limits)
     return {
-        models.PATH: {"GET": _read(partial(models.list_all, known))},
+        models.PATH: {"GET": _read(partial(models.list_all, current))},
         f"{models.PATH}/{{id}}": {"GET": _read(models.get)},
         query.PATH: {"POST": _read(partial(query.select, queries))},
         TWIN: {"GET": _read(digital_twins.get)},

@@ -43,7 +43,7 @@ class Models:
         return [id for id in self.numbers if id in found]
 
 
-class KnownModels:
+class CurrentModels:
     """Reads the models of *graph* again only where there are others than before."""
 
     def __init__(self, graph: Graph) -> None:

@@ -8,14 +8,14 @@ from typing import Final
 
 from weft.twins.query import selection as asked
 from weft.twins.query.limits import Limits
-from weft.twins.query.models import KnownModels, Models
+from weft.twins.query.models import CurrentModels, Models
 from weft.twins.query.parser import parse
 
 IS_OF_MODEL: Final = "IS_OF_MODEL"
 
 
 class Queries:
-    def __init__(self, models: KnownModels, limits: Limits) -> None:
+    def __init__(self, models: CurrentModels, limits: Limits) -> None:
         self._models = models
         self._limits = limits
 
