@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
@@ -16,6 +16,7 @@ from weft.stores.sqlite.graph import bulk, reading
 from weft.stores.sqlite.graph.bulk import Pace
 from weft.stores.sqlite.graph.schema import GRAPH
 from weft.stores.sqlite.writer import Undo
+from weft.twins.errors import RowsUnfit
 from weft.twins.graph import Batch, Bulk, Fence
 
 T = TypeVar("T")
@@ -26,7 +27,8 @@ class DirectGraph:
     """A BulkGraph over a real SQLite file; each call is one transaction.
 
     A write takes *commit_seconds* of virtual time; *fails* says which numbers of `apply` end with
-    StoreUnavailable, and whether the batch was kept nevertheless. *committed* is called after each write.
+    StoreUnavailable, and whether the batch was kept nevertheless; *unfit* which end with RowsUnfit.
+    *committed* is called after each write.
     *batches* are all that were kept.
     """
 
@@ -36,6 +38,7 @@ class DirectGraph:
         self.commit_seconds = 0.0
         self.batches: list[Batch] = []
         self.fails: dict[int, bool] = {}
+        self.unfit: Container[int] = ()
         self.committed: Callable[[], None] = lambda: None
         self._tries = 0
 
@@ -61,6 +64,8 @@ class DirectGraph:
 
     async def apply(self, fence: Fence, batch: Batch) -> None:
         self._tries += 1
+        if batch.rows and self._tries in self.unfit:
+            raise RowsUnfit("twin", 1)
         kept = self.fails.pop(self._tries, None)
         if kept is not False:
             await self._write(bulk.apply, fence, batch, self._pace())

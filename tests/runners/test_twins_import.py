@@ -363,6 +363,40 @@ def test_readers_may_die_again_and_again_where_there_is_progress(server: Server)
     assert server.log == WHOLE_LOG
 
 
+# ---- a deletion beside it
+
+
+def test_an_import_looks_again_until_a_deletion_beside_it_is_through(server: Server) -> None:
+    server.graph.unfit = range(9, 9 + 2 * MOST_DEATHS)
+
+    outcome = virtually(server.run())
+
+    assert isinstance(outcome, Completed)
+    assert len(server.readers.opened) == 1 + 2 * MOST_DEATHS
+    assert server.log == WHOLE_LOG
+
+
+def test_an_import_that_waits_for_a_deletion_can_be_cancelled(server: Server) -> None:
+    server.graph.unfit = range(9, 10_000)
+
+    def meddle(run: BulkRun) -> None:
+        asyncio.get_running_loop().call_later(20, run.cancel_requested.set)
+
+    outcome = virtually(server.run(meddle=meddle))
+
+    assert isinstance(outcome, Stopped)
+    assert server.log[-1] == {"status": "Cancelled"}
+
+
+def test_an_import_whose_rows_never_fit_fails_at_last(server: Server) -> None:
+    server.graph.unfit = range(9, 10_000)
+
+    outcome = virtually(server.run())
+
+    assert failure(outcome)[0] == "InternalError"
+    assert server.log[-1] == {"status": "Failed"}
+
+
 # ---- a server that dies
 
 
@@ -441,6 +475,22 @@ def test_a_server_that_died_between_the_end_and_its_log_has_it_written_by_the_ne
 
     assert isinstance(outcome, Completed)
     assert len(server.readers.opened) == 1
+    assert server.log == WHOLE_LOG
+
+
+def test_a_log_that_was_left_to_a_storage_that_hangs_is_closed_when_it_answers(server: Server) -> None:
+    async def main() -> Outcome:
+        server.slow_seconds["write"] = 30.0
+        run = BulkRun(an_import(server.directory))
+        task = asyncio.ensure_future(server.runner.run(run))
+        await asyncio.sleep(5)
+        run.cancel_requested.set()
+        await task
+        server.slow_seconds.clear()
+        await asyncio.sleep(30)
+        return await server.run(an_import(server.directory, number=2))
+
+    assert isinstance(virtually(main()), Completed)
     assert server.log == WHOLE_LOG
 
 

@@ -186,23 +186,23 @@ class _Import:
     # ---- the file
 
     async def _read_to_the_end(self) -> _Ending:
-        """Start a reader again where one ended early, or could not reach the file."""
+        """Start a reader again where one ended early, could not reach the file, or knows what is deleted."""
         deaths, patience = 0, Patience(STORAGE_PATIENCE_SECONDS)
         while True:
             commits = self._commits
             try:
                 return await self._read()
-            except (ReaderGone, RowsUnfit) as gone:  # unfit: what it looked up was deleted since
+            except ReaderGone as gone:
                 log.error("import reader gone", extra={"job": self._run.job.key.id, "reason": str(gone)})
                 deaths = 1 if self._commits > commits else deaths + 1
                 if deaths > MOST_DEATHS:
                     return _Ending(READER_BROKE, Fault(None))
-            except _InputAway as away:
-                log.warning("input not read", extra={"job": self._run.job.key.id, "reason": str(away)})
+            except (_InputAway, RowsUnfit) as hindrance:  # unfit: a deletion took what the reader looked up
+                log.warning("import waits", extra={"job": self._run.job.key.id, "reason": str(hindrance)})
                 if self._commits > commits:
                     patience.renew()
                 if patience.is_over:
-                    return _failed("UnableToReadInputBlob", str(away))
+                    return _hindered(hindrance)
                 await before_cancel(self._run, patience.wait())
 
     async def _read(self) -> _Ending:
@@ -279,6 +279,12 @@ class _Import:
 
 def _failed(code: str, message: str, *, reason: str = "") -> _Ending:
     return _Ending(End(Status.FAILED, code, message, reason), Fault(None))
+
+
+def _hindered(hindrance: _InputAway | RowsUnfit) -> _Ending:
+    if isinstance(hindrance, RowsUnfit):
+        return _Ending(READER_BROKE, Fault(None))
+    return _failed("UnableToReadInputBlob", str(hindrance))
 
 
 def _end_of(checkpoint: Checkpoint) -> End:

@@ -104,10 +104,16 @@ class LogWriter:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        calls = {call for call in (self._opening, self._call) if call is not None}
-        if calls and (await asyncio.wait(calls, timeout=CLOSE_SECONDS))[1]:
+        closing = asyncio.ensure_future(self._close_after_its_calls())
+        if (await asyncio.wait({closing}, timeout=CLOSE_SECONDS))[1]:
             log.warning("the output blob does not answer, and is left")
-        elif self._opening is not None and self._opening.exception() is None:
+
+    async def _close_after_its_calls(self) -> None:
+        """Close the blob, however late its storage answers: as long as it is open no other import has it."""
+        calls = {call for call in (self._opening, self._call) if call is not None}
+        if calls:
+            await asyncio.wait(calls)
+        if self._opening is not None and self._opening.exception() is None:
             await self._in_thread(self._opening.result().close)
 
     async def _finish(self) -> None:
