@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
@@ -11,6 +10,7 @@ from weft.auth.bearer import BearerVerifier
 from weft.auth.issuer import TWINS_AUDIENCES
 from weft.auth.keys import Keys
 from weft.blobs.policy import Policy
+from weft.blobs.secrets import key_from
 from weft.engine.engine import Engine
 from weft.engine.lifecycle import Event
 from weft.engine.worker import Habits, Worker
@@ -56,7 +56,7 @@ class TwinsService:
         graph = SqliteGraph.open(path)
         bulk = BulkJobs(engine, graph, store_id=store_id, most=settings.twins.bulk_jobs)
         blobs = replace(settings.twins.blobs, private=(settings.data,))
-        key = hmac.digest(keys.secret, b"signatures of blob URIs", "sha256")
+        key = key_from(keys.secret)
 
         def open_feed(order: Order) -> ReaderProcess:
             return ReaderProcess(order, mark=processes.new_mark(), environment=environment)

@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from weft.blobs.ports import BlobFault
-from weft.blobs.secrets import KEY_BYTES, SealBroken, Sealed, new_key, opened, redacted, sealed
+from weft.blobs.secrets import SealBroken, Sealed, key_from, opened, redacted, sealed
 
 URI = "https://acct.blob.core.windows.net/c/b"
+KEY = key_from(b"a secret")
 
 REDACTED = {
     "at the end": (f"{URI}?sv=1&sig=abc%2F%3D", f"{URI}?sv=1&sig=REDACTED"),
@@ -44,52 +45,49 @@ def test_a_signature_is_hidden_in_every_spelling(case: str) -> None:
 
 
 def test_what_is_sealed_shows_no_signature_and_opens_to_what_it_was() -> None:
-    key = new_key()
     uri = f"{URI}?sv=1&sig=S3CR3T"
 
-    stored = sealed(uri, key)
+    stored = sealed(uri, KEY)
 
     at_rest = msgspec.json.encode(stored).decode()
     assert "S3CR3T" not in at_rest
     assert "S3CR3T" not in repr(stored)
     assert json.loads(at_rest)["uri"] == f"{URI}?sv=1&sig=REDACTED"
-    assert opened(msgspec.json.decode(at_rest, type=Sealed), key) == uri
+    assert opened(msgspec.json.decode(at_rest, type=Sealed), KEY) == uri
 
 
 def test_the_same_signature_is_never_sealed_to_the_same_text() -> None:
-    key = new_key()
-
-    assert sealed(f"{URI}?sig=x", key).secret != sealed(f"{URI}?sig=x", key).secret
+    assert sealed(f"{URI}?sig=x", KEY).secret != sealed(f"{URI}?sig=x", KEY).secret
 
 
 def test_a_uri_without_a_secret_is_stored_as_it_is() -> None:
-    assert sealed("/data/in.ndjson", new_key()) == Sealed("/data/in.ndjson")
-    assert opened(Sealed("/data/in.ndjson"), new_key()) == "/data/in.ndjson"
+    assert sealed("/data/in.ndjson", KEY) == Sealed("/data/in.ndjson")
+    assert opened(Sealed("/data/in.ndjson"), KEY) == "/data/in.ndjson"
 
 
 def test_another_key_does_not_open_it() -> None:
-    stored = sealed(f"{URI}?sig=S3CR3T", new_key())
+    stored = sealed(f"{URI}?sig=S3CR3T", KEY)
 
     with pytest.raises(SealBroken, match="stored under another key") as broken:
-        opened(stored, new_key())
+        opened(stored, key_from(b"another secret"))
 
     assert isinstance(broken.value, BlobFault)
     assert "S3CR3T" not in broken.value.message
 
 
 def test_a_secret_does_not_open_under_the_uri_of_another() -> None:
-    key = new_key()
-    stored = sealed(f"{URI}?sig=S3CR3T", key)
+    stored = sealed(f"{URI}?sig=S3CR3T", KEY)
 
     with pytest.raises(SealBroken):
-        opened(Sealed("https://evil.tld/c/b?sig=REDACTED", stored.secret), key)
+        opened(Sealed("https://evil.tld/c/b?sig=REDACTED", stored.secret), KEY)
 
 
 @pytest.mark.parametrize("secret", ["x", "!!!!", "AAAA", "A" * 200])
 def test_a_secret_that_is_damaged_does_not_open(secret: str) -> None:
     with pytest.raises(SealBroken):
-        opened(Sealed(URI, secret), new_key())
+        opened(Sealed(URI, secret), KEY)
 
 
-def test_a_key_has_256_bits() -> None:
-    assert len(new_key()) == KEY_BYTES == 32
+def test_a_key_of_256_bits_goes_with_each_secret() -> None:
+    assert len(KEY) * 8 == 256
+    assert KEY == key_from(b"a secret") != key_from(b"another secret")

@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.runners.support import NOW
 from weft.blobs.payload import seal_payload
-from weft.blobs.secrets import new_key
+from weft.blobs.secrets import key_from
 from weft.engine.jobs import Job, JobKey, LogLine, Progress, WhenLost
 from weft.engine.lifecycle import State
 from weft.runners.twins_blobs import ImportBlobs
@@ -34,7 +34,7 @@ from weft.twins.feed import (
 from weft.twins.graph import Section
 
 LINE_BYTES = 10
-KEY = new_key()
+KEY = key_from(b"a secret")
 MODEL = "dtmi:room;1"
 DEFINITION = '{"@id":"dtmi:room;1","@type":"Interface","@context":"dtmi:dtdl:context;2"}'
 

@@ -9,7 +9,7 @@ import pytest
 from tests.runners.imports import KEY, a_payload, blobs
 from weft.blobs.opening import open_source
 from weft.blobs.ports import BlobFault
-from weft.blobs.secrets import new_key
+from weft.blobs.secrets import key_from
 from weft.runners.twins_blobs import ImportBlobs
 from weft.settings import BlobSettings
 
@@ -48,4 +48,4 @@ def test_a_signature_that_was_sealed_with_another_key_is_a_fault_of_the_blob() -
     payload = a_payload(SIGNED, f"{HOST}/c/output.ndjson")
 
     with pytest.raises(BlobFault, match="another key"):
-        ImportBlobs(BlobSettings(hosts=(HOST,)), new_key()).source(payload)
+        ImportBlobs(BlobSettings(hosts=(HOST,)), key_from(b"another secret")).source(payload)

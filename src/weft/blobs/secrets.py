@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import os
 import re
 
@@ -12,7 +13,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from weft.blobs.ports import BlobFault
 
-KEY_BYTES = 32
 _NONCE_BYTES = 12
 
 
@@ -47,12 +47,13 @@ def redacted(uri: str) -> str:
     return _USER.sub("://REDACTED@", _ACCOUNT_KEY.sub("AccountKey=REDACTED", hidden))
 
 
-def new_key() -> bytes:
-    return AESGCM.generate_key(KEY_BYTES * 8)
+def key_from(secret: bytes) -> bytes:
+    """Return the key that goes with the server's *secret*, which is there for other things as well."""
+    return hmac.digest(secret, b"signatures of blob URIs", "sha256")
 
 
 def sealed(uri: str, key: bytes) -> Sealed:
-    """Encrypt *uri* with AES-GCM where it holds a secret; *key* has KEY_BYTES bytes."""
+    """Encrypt *uri* with AES-GCM where it holds a secret; *key*: see key_from."""
     shown = redacted(uri)
     if shown == uri:
         return Sealed(uri)

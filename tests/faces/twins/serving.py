@@ -20,7 +20,7 @@ from weft.auth.home import Home
 from weft.auth.issuer import TWINS_AUDIENCES, Issuer
 from weft.auth.keys import Keys
 from weft.blobs.policy import Policy
-from weft.blobs.secrets import new_key
+from weft.blobs.secrets import key_from
 from weft.engine.engine import Engine
 from weft.engine.events import Events
 from weft.engine.jobs import Job, Outcome
@@ -44,7 +44,7 @@ WORKER = "worker"
 LEASE = timedelta(seconds=30)
 LIMIT_BYTES = 64 * 1024
 STORAGE = "https://azsdknew9.blob.core.windows.net"
-KEY = new_key()
+KEY = key_from(b"a secret")
 ELSEWHERE = "00000000-0000-4000-8000-00000000dead"
 """A tenant that is not at home here."""
 
