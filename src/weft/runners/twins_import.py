@@ -19,7 +19,7 @@ from weft.engine.jobs import Outcome, Progress
 from weft.engine.ports import Clock, Run
 from weft.runners.reader_process import ReaderGone
 from weft.runners.twins_bulk import Hold, Telling, outcome_of
-from weft.runners.twins_log import LAST_LINES_SECONDS, InThread, LogWriter
+from weft.runners.twins_log import LAST_LINES_SECONDS, STORAGE_PATIENCE_SECONDS, InThread, LogWriter
 from weft.runners.waiting import CancelWished, Patience, before_cancel, surely
 from weft.twins import checkpoint as kept
 from weft.twins.checkpoint import Checkpoint, End, Status
@@ -29,7 +29,6 @@ from weft.twins.graph import Batch, Bulk, BulkGraph, Section
 from weft.twins.report import Fault, Report
 
 MOST_DEATHS = 3
-STORAGE_PATIENCE_SECONDS = 600.0
 LOG_BEHIND_MOST_BYTES = 8 * 1024 * 1024
 
 # Source: contracts/twins.md, section 1, recorded.
@@ -259,7 +258,7 @@ class _Import:
 
     def _too_many(self, totals: Totals) -> _Ending | None:
         for section, most in self._parts.most.items():
-            if (count := _count(totals, section)) > most:
+            if (count := totals.of(section)) > most:
                 found = f"The file has {count:,} {section.lower()}; one import may have {most:,}."
                 return _failed("LimitExceeded", found)
         return None
@@ -314,13 +313,4 @@ def _imported_so_far(checkpoint: Checkpoint) -> Progress:
         return Progress(0, 0, "Nothing to import")
     tally = checkpoint.tally(section)
     done = tally.accepted + tally.rejected
-    return Progress(checkpoint.tried, totals.entities, f"{section}: {done:,} of {_count(totals, section):,}")
-
-
-def _count(totals: Totals, section: Section) -> int:
-    counts = {
-        Section.MODELS: totals.models,
-        Section.TWINS: totals.twins,
-        Section.RELATIONSHIPS: totals.relationships,
-    }
-    return counts[section]
+    return Progress(checkpoint.tried, totals.entities, f"{section}: {done:,} of {totals.of(section):,}")

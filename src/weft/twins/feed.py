@@ -37,6 +37,14 @@ class Totals(msgspec.Struct, frozen=True, array_like=True):
     def entities(self) -> int:
         return self.models + self.twins + self.relationships
 
+    def of(self, section: Section) -> int:
+        counts = {
+            Section.MODELS: self.models,
+            Section.TWINS: self.twins,
+            Section.RELATIONSHIPS: self.relationships,
+        }
+        return counts[section]
+
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """The first frame to the process: what to read. *totals* is None where the first pass is still to make.
