@@ -481,11 +481,12 @@ def test_a_server_that_died_between_the_end_and_its_log_has_it_written_by_the_ne
 def test_a_log_that_was_left_to_a_storage_that_hangs_is_closed_when_it_answers(server: Server) -> None:
     async def main() -> Outcome:
         server.slow_seconds["write"] = 30.0
+        server.graph.commit_seconds = 1.0
         run = BulkRun(an_import(server.directory))
         task = asyncio.ensure_future(server.runner.run(run))
         await asyncio.sleep(5)
         run.cancel_requested.set()
-        await task
+        assert await task == Stopped()
         server.slow_seconds.clear()
         await asyncio.sleep(30)
         return await server.run(an_import(server.directory, number=2))
