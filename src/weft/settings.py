@@ -97,7 +97,7 @@ class BlobSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TwinsSettings:
-    """*bulk_jobs*: how many imports and deletions at once, as one job in the service.
+    """*bulk_jobs*: how many imports and deletions at once; the service has one.
 
     *strict*: refuse properties of relationships that their model does not declare. *keeps_jobs*: from their
     creation on, as the published `purgeDateTime` says.

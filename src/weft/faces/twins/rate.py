@@ -7,6 +7,7 @@ from typing import Final
 
 from weft.engine.ports import Clock
 
+BETWEEN_REQUESTS: Final = timedelta(seconds=1)
 SHORTEST_WAIT_SECONDS: Final = 5
 LONGEST_WAIT_SECONDS: Final = 14
 
@@ -25,18 +26,17 @@ class Unlimited:
 
 
 class OneRequestAtATime:
-    """Lets one request pass in each *every*; refused ones are told to wait 5 to 14 s, as recorded."""
+    """Lets one request pass a second; refused ones are told to wait 5 to 14 s, as recorded."""
 
-    def __init__(self, clock: Clock, *, every: timedelta = timedelta(seconds=1)) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._every = every
         self._passed: datetime | None = None
         self._refused = 0
 
     def take(self) -> None:
         """Raises TooFast."""
         now = self._clock.now()
-        if self._passed is not None and abs(now - self._passed) < self._every:
+        if self._passed is not None and abs(now - self._passed) < BETWEEN_REQUESTS:
             self._refused += 1
             # Those who are refused together must not come back together.
             spread = self._refused % (LONGEST_WAIT_SECONDS - SHORTEST_WAIT_SECONDS + 1)
