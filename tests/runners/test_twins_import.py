@@ -669,6 +669,19 @@ def test_an_output_that_cannot_be_written_any_more_fails_the_import(server: Serv
     assert failure(outcome) == ("UnableToWriteToOutputBlob", UNABLE_TO_WRITE)
 
 
+def test_no_end_says_that_the_log_has_all_lines_where_the_last_could_not_be_written(tmp_path: Path) -> None:
+    server = Server(tmp_path, BAD)
+
+    def fault(call: str) -> None:
+        if call == "write" and b"ImportFinishedWithErrors" in server.graph.batches[-1].checkpoint:
+            raise BlobFault("somebody took the right away")
+
+    server.log_fault = fault
+
+    assert failure(virtually(server.run())) == ("UnableToWriteToOutputBlob", UNABLE_TO_WRITE)
+    server.graph.close()
+
+
 def test_an_output_that_is_away_for_a_while_gets_every_line_once(tmp_path: Path) -> None:
     server = Server(tmp_path, BAD)
     calls = 0

@@ -38,6 +38,8 @@ UNABLE_TO_WRITE = (
     "Data Contributor access to that container."
 )
 
+FINISHED_WITH_ERRORS = "ImportFinishedWithErrors"
+
 CANCELLED = End(Status.CANCELLED)
 READER_BROKE = End(
     Status.FAILED, "InternalError", "The file could not be read: an internal error of the server."
@@ -164,7 +166,7 @@ class _Import:
                 log.warning("log not written in time", extra={"job": job})
         except BlobFault as fault:
             log.warning("log not written", extra={"job": job, "reason": fault.message})
-            if end is not None and end.status is Status.SUCCEEDED:
+            if end is not None and _promises_whole_log(end):
                 unable = _failed("UnableToWriteToOutputBlob", UNABLE_TO_WRITE, reason=fault.message)
                 await self._commit(self._checkpoint.ended(unable.end), ())
 
@@ -286,6 +288,10 @@ def _hindered(hindrance: _InputAway | RowsUnfit) -> _Ending:
     return _failed("UnableToReadInputBlob", str(hindrance))
 
 
+def _promises_whole_log(end: End) -> bool:
+    return end.status is Status.SUCCEEDED or end.code == FINISHED_WITH_ERRORS
+
+
 def _end_of(checkpoint: Checkpoint) -> End:
     """Return how an import ends whose file has been read to its end."""
     if not checkpoint.rejected:
@@ -299,7 +305,7 @@ def _end_of(checkpoint: Checkpoint) -> End:
         f"The import has finished with errors: {checkpoint.accepted:,} entities were imported, "
         f"{checkpoint.rejected:,} were rejected ({of_sections}). The output blob has a line for each of them."
     )
-    return End(Status.FAILED, "ImportFinishedWithErrors", message)
+    return End(Status.FAILED, FINISHED_WITH_ERRORS, message)
 
 
 def _scanned_so_far(frame: Scanning) -> Progress:
