@@ -21,10 +21,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from weft.examples.building import generate
-
 from bench import machine, servers, tokens
 from bench.servers import Server
+from weft.examples.building import generate
 
 RESULTS = Path(__file__).parent / "results"
 API = "api-version=2023-10-31"
@@ -72,7 +71,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _measure(folder: Path, twins: int, relationships: int, ids: str) -> Figures:
+def _measure(folder: Path, twins: int, relationships: int, ids: generate.Ids) -> Figures:
     file = folder / "graph.ndjson"
     _tell(f"writing {twins:,} twins and {relationships:,} relationships, ids {ids}")
     generate.write(file, twins=twins, relationships=relationships, ids=ids, seed=1)
