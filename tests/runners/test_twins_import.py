@@ -18,7 +18,7 @@ from weft.engine.errors import LeaseLost
 from weft.engine.jobs import Completed, Failed, Job, Outcome, Progress, Stopped
 from weft.runners.reader_process import ReaderGone
 from weft.runners.twins_bulk import BulkRunner
-from weft.runners.twins_import import MOST_DEATHS, UNABLE_TO_WRITE, ImportRunner
+from weft.runners.twins_import import DELETED_MEANWHILE, MOST_DEATHS, UNABLE_TO_WRITE, ImportRunner
 from weft.twins.errors import FenceLost
 from weft.twins.feed import AnyFrame, Entities, Order, Refused, Rejected
 from weft.twins.graph import Batch, Fence, Section
@@ -393,7 +393,7 @@ def test_an_import_whose_rows_never_fit_fails_at_last(server: Server) -> None:
 
     outcome = virtually(server.run())
 
-    assert failure(outcome)[0] == "InternalError"
+    assert failure(outcome) == ("OperationNotAllowed", DELETED_MEANWHILE)
     assert server.log[-1] == {"status": "Failed"}
 
 

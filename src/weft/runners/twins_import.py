@@ -41,6 +41,10 @@ UNABLE_TO_WRITE = (
 FINISHED_WITH_ERRORS = "ImportFinishedWithErrors"
 
 CANCELLED = End(Status.CANCELLED)
+DELETED_MEANWHILE = (
+    "Models or twins that the file needs were deleted again and again while it was imported. "
+    "Import it when no deletion runs."
+)
 READER_BROKE = End(
     Status.FAILED, "InternalError", "The file could not be read: an internal error of the server."
 )
@@ -284,7 +288,7 @@ def _failed(code: str, message: str, *, reason: str = "") -> _Ending:
 
 def _hindered(hindrance: _InputAway | RowsUnfit) -> _Ending:
     if isinstance(hindrance, RowsUnfit):
-        return _Ending(READER_BROKE, Fault(None))
+        return _failed("OperationNotAllowed", DELETED_MEANWHILE)
     return _failed("UnableToReadInputBlob", str(hindrance))
 
 
