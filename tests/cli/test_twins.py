@@ -103,6 +103,25 @@ def test_a_file_that_is_not_there_is_said_before_the_server_is_asked(weft: Weft,
     assert house.calls == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["."], "is a directory, not a file to import"),
+        (["n" * 300], "File name too long"),
+        (["in.ndjson", "--log", "."], "which is a directory"),
+        (["in.ndjson", "--log", "logs/in.log"], "there is no directory {here}/logs for the log"),
+    ],
+)
+def test_a_path_that_cannot_be_used_is_said_before_the_server_is_asked(
+    weft: Weft, house: TwinsHouse, file: Path, arguments: list[str], why: str
+) -> None:
+    done = weft("import", *arguments)
+
+    assert done.code == 2
+    assert why.format(here=file.parent) in done.err
+    assert house.calls == []
+
+
 def test_an_import_that_is_not_waited_for_prints_its_id(weft: Weft, house: TwinsHouse, file: Path) -> None:
     done = weft("import", str(file), "--no-wait", "--id", "mine")
 
@@ -221,6 +240,22 @@ def test_ctrl_c_cancels_the_import_and_waits_until_it_is(house: TwinsHouse, file
     assert "cancelling j" in err
     assert "status   cancelled" in out
     assert house.calls.count("POST /jobs/imports/j/cancel") == 1
+
+
+def test_an_import_that_ends_in_spite_of_ctrl_c_says_so(
+    house: TwinsHouse, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.steps = [running(1)]
+    monkeypatch.setattr(house, "cancelled", lambda: setattr(house, "steps", [{"status": "succeeded"}]))
+    process = _start(house, file)
+    assert house.looked.wait(60)
+
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+
+    assert process.returncode == 0, err
+    assert "status   succeeded" in out
+    assert err.splitlines()[-1] == "weft: j ended before it could be cancelled"
 
 
 def test_a_second_ctrl_c_leaves_the_import_to_itself(
@@ -343,6 +378,7 @@ def test_all_is_deleted_only_where_somebody_said_so(weft: Weft, house: TwinsHous
     assert (unasked.code, started.code, ended.code) == (2, 0, 0)
     assert "status  notstarted" in started.out
     assert "status  succeeded" in ended.out
+    assert (started.err, ended.err) == ("", "weft: deleting, as job d1; Ctrl-C leaves it to itself\n")
     assert house.calls.count("POST /jobs/deletions") == 2
 
 

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from weft.cli.connect import connect_twins
 from weft.cli.errors import Exit, Misused
 from weft.cli.options import AsJson, Data, group
-from weft.cli.output import print_json, print_json_line, print_pairs, print_table
+from weft.cli.output import print_json, print_json_line, print_pairs, print_table, tell
 from weft.cli.twins_generate import generate
 from weft.cli.twins_import import TWINS_ENDS, import_file, print_import
 from weft.client import ImportDetails, TwinsStats
@@ -126,7 +126,10 @@ def delete_all(
     async def call() -> DeleteJob:
         async with connect_twins(data) as client:
             job = await client.start_deletion()
-            return await client.wait_for_deletion(job.id) if wait else job
+            if not wait:
+                return job
+            tell(f"weft: deleting, as job {job.id}; Ctrl-C leaves it to itself")
+            return await client.wait_for_deletion(job.id)
 
     job = asyncio.run(call())
     _print_deletion(job, as_json=as_json)

@@ -57,13 +57,15 @@ def import_file(
 
     async def call() -> int:
         async with connect_twins(data) as client:
-            _check_there(client, source)
+            _check_here(client, source, output)
             if no_wait:
                 _print_started(await _start(client, job, source, output), as_json=as_json)
                 return Exit.OK
             async with _ctrl_c() as pressed:
                 await _start(client, job, source, output)
                 details = await _follow(client, job, pressed)
+                if pressed.is_set() and details.status is not Status.CANCELLED:
+                    tell(f"weft: {job} ended before it could be cancelled")
             print_import(details, as_json=as_json)
             return TWINS_ENDS[details.status]
 
@@ -117,11 +119,31 @@ def _is_uri(given: str) -> bool:
     return "://" in given
 
 
-def _check_there(client: TwinsClient, source: str) -> None:
-    """A server on this machine reads the files of this machine: one that is not there need not be sent."""
-    here = is_loopback(urlsplit(client.url).hostname or "")
-    if here and not _is_uri(source) and not Path(source).exists():
+def _check_here(client: TwinsClient, source: str, output: str) -> None:
+    """A server on this machine uses the files of this machine: what cannot be used need not be sent."""
+    if not is_loopback(urlsplit(client.url).hostname or ""):
+        return
+    try:
+        if not _is_uri(source):
+            _check_source(Path(source))
+        if not _is_uri(output):
+            _check_log(Path(output))
+    except OSError as unusable:
+        raise Misused(f"cannot use {unusable.filename}: {unusable.strerror}") from None
+
+
+def _check_source(source: Path) -> None:
+    if source.is_dir():
+        raise Misused(f"{source} is a directory, not a file to import")
+    if not source.exists():
         raise Misused(f"there is no file {source}")
+
+
+def _check_log(log: Path) -> None:
+    if log.is_dir():
+        raise Misused(f"the log cannot be written to {log}, which is a directory")
+    if not log.parent.is_dir():
+        raise Misused(f"there is no directory {log.parent} for the log")
 
 
 async def _start(client: TwinsClient, job: str, source: str, output: str) -> ImportJob:
