@@ -13,7 +13,7 @@ app = App(
     default_parameter=Parameter(negative=()),
     suppress_keyboard_interrupt=False,
 )
-app.command("weft.cli.up:up", name="up", help="Serve until SIGTERM.")
+app.command("weft.cli.up:up", name="up", help="Serve until Ctrl-C or SIGTERM; a second one stops at once.")
 app.command("weft.cli.demo:demo", name="demo", help="Run a forecast of real data, and cancel a long one.")
 app.command("weft.cli.token:token", name="token", help="Print a token.")
 app.command("weft.cli.workspace:app", name="workspace", help="Create and list workspaces.")

@@ -49,7 +49,7 @@ def up(  # noqa: PLR0913 - each is an option of the command
     strict_relationships: bool = False,
     tls: bool = False,
 ) -> int:
-    """Serve until SIGTERM, which drains; a second one stops at once.
+    """Serve until Ctrl-C or SIGTERM; a second one stops at once.
 
     Parameters
     ----------
