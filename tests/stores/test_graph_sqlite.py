@@ -7,6 +7,7 @@ import re
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -364,6 +365,34 @@ async def test_a_failing_disk_fails_the_batch_as_a_whole(path: Path, disk: Disk,
     assert (taken.checkpoint, taken.report_bytes) == (b"one", 5)
     assert len(await all_twins(graph)) == 1
     await graph.close()
+
+
+async def test_the_answer_to_a_query_does_not_wait_for_the_queries_behind_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = [threading.Event() for _ in range(3)]
+    begun = iter(events)
+
+    def count(db: apsw.Connection, selection: Selection, most_seconds: float) -> int:
+        assert next(begun).wait(30)
+        return 7
+
+    monkeypatch.setattr("weft.stores.sqlite.graph.query.count", count)
+    graph = await _filled(path)
+    try:
+        first, second, third = (
+            asyncio.ensure_future(graph.count(Selection(collection=Collection.TWINS))) for _ in events
+        )
+        await asyncio.sleep(0)  # the second and the third wait together behind the first
+        events[0].set()
+        events[1].set()
+
+        assert await asyncio.wait_for(second, 10) == 7
+        assert first.done()
+        assert not third.done()
+    finally:
+        events[2].set()
+        await graph.close()
 
 
 async def test_reads_go_on_while_a_batch_is_written(path: Path, disk: Disk) -> None:

@@ -1,4 +1,4 @@
-"""A thread that reads: calls that wait together share a snapshot, and no reader waits for the writer."""
+"""A thread that reads: calls that wait together may share a snapshot, and no reader waits for the writer."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ MOST_AT_ONCE = 64
 
 
 class Reader:
-    """Owns the connection it is given, and closes it at its end."""
+    """Owns the connection it is given, and closes it at its end.
 
-    def __init__(self, db: apsw.Connection, name: str) -> None:
+    *most_at_once* calls share a snapshot, and are answered when the last of them is done.
+    """
+
+    def __init__(self, db: apsw.Connection, name: str, *, most_at_once: int = MOST_AT_ONCE) -> None:
         self._db = db
-        self._calls = Calls(MOST_AT_ONCE)
+        self._calls = Calls(most_at_once)
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 

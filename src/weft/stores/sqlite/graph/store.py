@@ -50,7 +50,8 @@ class SqliteGraph:
         self._writer = Writer(db, most_at_once=MOST_AT_ONCE, checkpoint_pages=CHECKPOINT_PAGES)
         # A long list must not keep those waiting who ask for one thing.
         self._one = Reader(one, "graph reader of one")
-        self._many = Reader(many, "graph reader of many")
+        # One by one: a query may take seconds, for which neither others nor the writer's log shall wait.
+        self._many = Reader(many, "graph reader of many", most_at_once=1)
 
     @classmethod
     def open(
