@@ -151,14 +151,18 @@ def _unknown_key(url: str, data: Path) -> str:
     return f"{url} does not know the key of {data}; set WEFT_TOKEN, or --data to that server's directory"
 
 
-def test_an_address_that_is_none_is_a_usage_error(weft: Weft, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WEFT_URL", "localhost:7431")
-    monkeypatch.setenv("WEFT_TOKEN", "t")
+@pytest.mark.parametrize("token", ["t", ""])
+@pytest.mark.parametrize("url", ["localhost:7431", "127.0.0.1:7431"])
+def test_an_address_that_is_none_is_a_usage_error(
+    weft: Weft, monkeypatch: pytest.MonkeyPatch, url: str, token: str
+) -> None:
+    monkeypatch.setenv("WEFT_URL", url)
+    monkeypatch.setenv("WEFT_TOKEN", token)
 
     done = weft("workspace", "list")
 
     assert done.code == 2
-    assert done.err.startswith("weft: WEFT_URL: ")
+    assert done.err == f"weft: WEFT_URL: {url!r} is no address such as http://127.0.0.1:7431\n"
 
 
 async def test_a_job_that_was_skipped_exits_with_5() -> None:

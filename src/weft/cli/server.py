@@ -81,7 +81,10 @@ def find_server(data: Path | None, audience: Audience = Audience.CORE) -> Addres
             )
         address = _address(local.url, pointed.token, directory, audience)
         return replace(address, certificate=local.trusted or pointed.certificate)
-    if pointed.token is None and not is_loopback(urlsplit(pointed.url).hostname or ""):
+    host = urlsplit(pointed.url).hostname
+    if host is None:
+        raise Misused(f"WEFT_URL: {pointed.url!r} is no address such as http://127.0.0.1:7431")
+    if pointed.token is None and not is_loopback(host):
         raise Misused(f"WEFT_URL is {pointed.url}; set WEFT_TOKEN to a token for it")
     return replace(_address(pointed.url, pointed.token, directory, audience), certificate=pointed.certificate)
 
