@@ -110,6 +110,15 @@ def test_faults_are_counted_to_a_hundred() -> None:
     assert len(faults([interface("A", *contents)])) == 100
 
 
+def test_faults_of_one_model_do_not_hide_that_others_have_any() -> None:
+    contents = [property_(f"p{number}", "nonsense") for number in range(150)]
+    others = [interface(name, property_("p", "nonsense")) for name in ("B", "C")]
+
+    found = faults([interface("A", *contents), *others])
+
+    assert [fault.model for fault in found[99:]] == [id_of("A"), id_of("B"), id_of("C")]
+
+
 def test_an_id_that_is_known_is_refused() -> None:
     known = ModelSet().add([LOCATED])
 

@@ -25,7 +25,7 @@ class ModelFault:
 
 
 class ModelsRefused(Exception):
-    """None of the models was taken. *faults* are the first hundred, never none."""
+    """None of the models was taken. *faults*: the first hundred, and the first of each model; never none."""
 
     def __init__(self, faults: tuple[ModelFault, ...]) -> None:
         super().__init__("; ".join(f"{fault.element}: {fault.message}" for fault in faults[:3]))
@@ -33,13 +33,15 @@ class ModelsRefused(Exception):
 
 
 class FaultList:
-    """Collects faults, as many as anybody reads."""
+    """Collects faults, as many as anybody reads, and at least one of each model that has any."""
 
     def __init__(self) -> None:
         self._faults: list[ModelFault] = []
+        self._models: set[str | None] = set()
 
     def add(self, element: Element, rule: str, message: str) -> None:
-        if len(self._faults) < MOST_FAULTS:
+        if len(self._faults) < MOST_FAULTS or element.model not in self._models:
+            self._models.add(element.model)
             self._faults.append(ModelFault(element.model, element.place, rule, message))
 
     def __len__(self) -> int:
