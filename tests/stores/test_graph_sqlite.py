@@ -282,6 +282,24 @@ async def test_the_log_of_writes_stays_bounded(path: Path) -> None:
     assert path.stat().st_size > 60 * 150 * 20_000
 
 
+async def test_keys_that_come_in_order_take_no_detour_and_scattered_ones_do(path: Path) -> None:
+    graph = SqliteGraph.open(path)
+    await graph.take_over(FENCE)
+    await put_models(graph, ROOM)
+    new = []
+    for ids in (range(0, 200, 2), range(200, 300), range(300, 400, 2), range(1, 200, 20), range(301, 304, 2)):
+        await put_twins(graph, *(f"t{id:03}" for id in ids))
+        with apsw.Connection(str(path)) as db:
+            new.append(db.execute("SELECT COUNT(*) FROM new_keys").get)
+    every_id = [f"t{id:03}" for id in (*range(0, 400, 2), *range(201, 300, 2), *range(1, 200, 20), 301, 303)]
+
+    found = [await graph.twin(id) for id in every_id]
+    await graph.close()
+
+    assert new == [0, 0, 0, 10, 10]  # ten among the first hundred are far from each other
+    assert [twin.id for twin in found if twin] == every_id
+
+
 async def test_keys_move_on_so_that_few_are_new(path: Path) -> None:
     graph = await _filled(path, limits=Limits(new_keys=50))
     for part in range(10):

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from weft.twins.feed import AnyFrame, Entities, Order, Position, Totals
 from weft.twins.graph import KnownModel, Section
 from weft.twins.reader import read
@@ -70,6 +72,13 @@ def order_of(*, strict: bool = False, totals: Totals | None = None, start: Posit
     return Order(uri="", blobs=b"", graph="", strict=strict, totals=totals, start=start or Position())
 
 
+def comparable(frame: AnyFrame) -> AnyFrame:
+    """Return *frame* with its rows in one spelling: marshal writes equal rows in several ways."""
+    if isinstance(frame, Entities) and frame.rows:
+        return msgspec.structs.replace(frame, rows=marshal.dumps(marshal.loads(frame.rows), 2))
+    return frame
+
+
 def frames_of(
     source: MemorySource,
     graph: MemoryGraph,
@@ -94,7 +103,8 @@ def frames_of(
         applied = max(applied, batches)
 
     reading = read(order or order_of(), source, graph, committed=committed, clock=lambda: next(ticks, 0.0))
-    for frame in reading:
+    for told in reading:
+        frame = comparable(told)
         yield frame
         if isinstance(frame, Entities):
             sent.append(frame)

@@ -22,6 +22,7 @@ LONGEST_STRING_BYTES = 4 * 1024
 LONGEST_NAME_BYTES = 1024
 
 _TWIN_KEYS = ("$dtId", "$metadata", "$etag")
+_NAMES_OF_A_RELATIONSHIP = 4  # its own, those of its two twins, and that of its kind
 _RELATIONSHIP_KEYS = frozenset(
     ("$dtId", "$sourceId", "$relationshipId", "$targetId", "$relationshipName", "$etag")
 )
@@ -149,6 +150,8 @@ class RelationshipChecks:
         self._models = models
         self._strict = strict
         self._rules: dict[tuple[int, str], _RelationshipRule | EntityFault] = {}
+        # By model of the source, name and model of the target: what was allowed once is allowed again.
+        self._allowed: dict[tuple[int, str, int], _RelationshipRule] = {}
 
     def know(self, found: Found) -> bool:
         """Return whether the models of all twins *found* are known; a twin may be newer than these."""
@@ -156,11 +159,23 @@ class RelationshipChecks:
 
     def row(self, relationship: Entity, line: bytes, found: Found) -> Row | EntityFault:
         """Return the row of the relationship that was read from *line*; *found* has its twins that exist."""
+        if len(relationship) == _NAMES_OF_A_RELATIONSHIP and (bare := self._bare_row(relationship, found)):
+            return bare
         row = self._row(relationship, len(line), found)
         if not isinstance(row, EntityFault):
             return row
         id, source = shown(relationship["$relationshipId"]), shown(source_of(relationship))
         return EntityFault(row.type, f"Relationship {id} of twin {source}{row.message}")
+
+    def _bare_row(self, relationship: Entity, found: Found) -> Row | None:
+        """Return the row of one without properties whose like was allowed before: most are so."""
+        source, target = found.get(source_of(relationship)), found.get(relationship["$targetId"])
+        if source is None or target is None or source is target:
+            return None
+        name = relationship["$relationshipName"]
+        if (source[1], name, target[1]) not in self._allowed:
+            return None
+        return source[0], relationship["$relationshipId"], target[0], name, ""
 
     def _row(self, relationship: Entity, line_bytes: int, found: Found) -> Row | EntityFault:
         ends = _ends(relationship, found)
@@ -168,11 +183,9 @@ class RelationshipChecks:
             return ends
         (source, source_model), (target, target_model) = ends
         name = relationship["$relationshipName"]
-        rule = self._rules.get((source_model, name)) or self._learn(source_model, name)
+        rule = self._allowed.get((source_model, name, target_model)) or self._allow(relationship, *ends)
         if isinstance(rule, EntityFault):
             return rule
-        if not rule.allows_target(target_model):
-            return rule.wrong_target(relationship["$targetId"])
         properties = _properties_of(relationship)
         wrong = rule.find_wrong(properties) or _find_over_limit(properties, line_bytes)
         if wrong is not None:
@@ -180,8 +193,18 @@ class RelationshipChecks:
         text = _encode(properties).decode() if properties else ""
         return source, relationship["$relationshipId"], target, name, text
 
-    def _learn(self, source_model: int, name: str) -> _RelationshipRule | EntityFault:
-        rule = self._rules[source_model, name] = self._rule(source_model, name)
+    def _allow(
+        self, relationship: Entity, source: tuple[int, int], target: tuple[int, int]
+    ) -> _RelationshipRule | EntityFault:
+        like = source[1], relationship["$relationshipName"]
+        rule = self._rules.get(like)
+        if rule is None:
+            rule = self._rules[like] = self._rule(*like)
+        if isinstance(rule, EntityFault):
+            return rule
+        if not rule.is_target(self._models.numbered(target[1])):
+            return rule.wrong_target(relationship["$targetId"])
+        self._allowed[*like, target[1]] = rule
         return rule
 
     def _rule(self, source_model: int, name: str) -> _RelationshipRule | EntityFault:
@@ -192,25 +215,20 @@ class RelationshipChecks:
         if declared is None:
             says = f": model {shown(interface.id)} declares no relationship {shown(name)}."
             return EntityFault("InvalidRelationship", says)
-        return _RelationshipRule(declared, self._models, self._strict)
+        return _RelationshipRule(declared, self._strict)
 
 
 class _RelationshipRule:
     """What relationships of one name from twins of one model must be."""
 
-    def __init__(self, declared: RelationshipType, models: Models, strict: bool) -> None:
+    def __init__(self, declared: RelationshipType, strict: bool) -> None:
         self._target = declared.target
-        self._models = models
         self._undeclared = _refuse_undeclared("the relationship's model") if strict else _refuse_reserved
         self._checks = {name: checker(schema) for name, schema in declared.properties.items()}
-        self._allowed: dict[int, bool] = {}
 
-    def allows_target(self, model: int) -> bool:
-        """Return whether the twins of the model of this number may be targets."""
-        allowed = self._allowed.get(model)
-        if allowed is None:
-            allowed = self._allowed[model] = self._is_target(self._models.numbered(model))
-        return allowed
+    def is_target(self, interface: Interface | None) -> bool:
+        """Return whether twins of the model *interface* may be targets."""
+        return self._target is None or (interface is not None and self._target in interface.ancestors)
 
     def wrong_target(self, id: str) -> EntityFault:
         says = f": its target twin {shown(id)} must be of model {shown(self._target)}."
@@ -218,9 +236,6 @@ class _RelationshipRule:
 
     def find_wrong(self, properties: Entity) -> _Wrong | None:
         return _find_wrong(properties, self._checks, self._undeclared)
-
-    def _is_target(self, interface: Interface | None) -> bool:
-        return self._target is None or (interface is not None and self._target in interface.ancestors)
 
 
 def source_of(relationship: Entity) -> str:

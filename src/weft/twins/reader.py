@@ -146,7 +146,7 @@ class _Reading:
         for window in parts:
             lines = [(number, line, decode(line)) for number, line in _numbered(window)]
             ends = {source_of(relationship) for _, _, relationship in lines}
-            ends.update(relationship["$targetId"] for _, _, relationship in lines)
+            ends |= {relationship["$targetId"] for _, _, relationship in lines}
             found = self._known.twins(sorted(ends))
             if not checks.know(found):
                 checks = RelationshipChecks(Models(self._known.models()), strict=strict)

@@ -145,7 +145,7 @@ def _replace_relationships(
     put_many(db, SQL["put_relationships"], puts)
     moved = [(number, old, row[2]) for number, old, row in replaced if old != row[2]]
     keys.remove(db, tally, [(keys.INCOMING, old, number) for number, old, _ in moved])
-    keys.add(db, tally, [(keys.INCOMING, new, number) for number, _, new in moved])
+    keys.add(db, tally, sorted(((keys.INCOMING, new, number) for number, _, new in moved), key=_SECOND))
 
 
 def _require_twins(db: apsw.Connection, tally: Tally, numbers: Collection[int]) -> None:

@@ -1,8 +1,8 @@
 """What twins and relationships are found by, in an order that is cheap to write.
 
-Names that come in random order (GUIDs) would each change a page of their own of a large index. So a new key
-goes into a small table, which stays in memory, and every transaction moves as many keys as came from there to
-the large one: neighbours, whose pages are few.
+Names that come in random order (GUIDs) would each change a page of their own of a large index. So such a key
+goes into a small table first, which stays in memory, and every transaction moves as many keys as came from
+there to the large one: neighbours, whose pages are few. Keys that come as neighbours go there at once.
 """
 
 from __future__ import annotations
@@ -73,8 +73,24 @@ def find_relationships(db: apsw.Connection, keys: Iterable[int]) -> list[int]:
 
 
 def add(db: apsw.Connection, tally: Tally, entries: Sequence[Entry]) -> None:
-    put_many(db, SQL["add"], entries)
-    tally.new_keys += len(entries)
+    """Add *entries*, which are of one kind and sorted by key."""
+    if _are_neighbours(db, entries):
+        put_many(db, SQL["add_settled"], entries)
+    else:
+        put_many(db, SQL["add"], entries)
+        tally.new_keys += len(entries)
+
+
+def _are_neighbours(db: apsw.Connection, entries: Sequence[Entry]) -> bool:
+    """Return whether the large table has no more keys between the first and the last than *entries* are.
+
+    Such keys change few of its pages: they need no detour through the small one.
+    """
+    if not entries:
+        return True
+    (kind, first, _), (_, last, _) = entries[0], entries[-1]
+    reach: dict[str, Key] = {"kind": kind, "first": first, "last": last, "most": len(entries) + 1}
+    return int(db.execute(SQL["count_between"], reach).get) <= len(entries)
 
 
 def remove(db: apsw.Connection, tally: Tally, entries: Sequence[Entry]) -> None:

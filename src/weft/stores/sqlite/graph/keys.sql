@@ -8,6 +8,14 @@ CROSS JOIN all_keys AS named ON named.kind = :kind AND named.key = wanted.value
 -- name: add
 INSERT INTO new_keys (kind, key, number) VALUES (?, ?, ?)
 
+-- name: add_settled
+INSERT INTO keys (kind, key, number) VALUES (?, ?, ?)
+
+-- name: count_between
+SELECT COUNT(*) FROM (
+    SELECT 1 FROM keys WHERE kind = :kind AND key >= :first AND key <= :last LIMIT :most
+)
+
 -- name: remove
 DELETE FROM keys WHERE kind = ? AND key = ? AND number = ?
 
