@@ -122,6 +122,19 @@ def test_a_path_that_cannot_be_used_is_said_before_the_server_is_asked(
     assert house.calls == []
 
 
+def test_only_an_empty_file_or_a_log_is_overwritten_by_a_log(
+    weft: Weft, house: TwinsHouse, file: Path
+) -> None:
+    log = file.with_name("other.ndjson")
+    codes = []
+    for content in ('{"Section": "Header"}', "", '{"timestamp":"2026-11-22T13:00:00.0000000Z"}'):
+        log.write_text(content)
+        codes.append(weft("import", str(file), "--no-wait", "--log", str(log)).code)
+
+    assert codes == [2, 0, 0]
+    assert len(house.calls) == 2
+
+
 def test_an_import_that_is_not_waited_for_prints_its_id(weft: Weft, house: TwinsHouse, file: Path) -> None:
     done = weft("import", str(file), "--no-wait", "--id", "mine")
 

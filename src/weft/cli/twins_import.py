@@ -29,6 +29,8 @@ FIRST_FAULTS = 10
 LOG_BYTES = 4 * 1024 * 1024
 OUTSIDE = "none of the directories"  # of blobs.policy, whose import would slow each command down
 
+LOG_BEGINS = b'{"timestamp":'  # see twins.report
+
 TWINS_ENDS = {
     Status.SUCCEEDED: Exit.OK,
     Status.FAILED: Exit.FAILED,
@@ -144,6 +146,14 @@ def _check_log(log: Path) -> None:
         raise Misused(f"the log cannot be written to {log}, which is a directory")
     if not log.parent.is_dir():
         raise Misused(f"there is no directory {log.parent} for the log")
+    if log.is_file() and not _is_log(log):
+        raise Misused(f"{log} is there already and is no log of an import; name another file with --log")
+
+
+def _is_log(file: Path) -> bool:
+    """Whether nothing is lost with *file* but the log of an earlier import."""
+    with file.open("rb") as opened:
+        return opened.read(len(LOG_BEGINS)) in (LOG_BEGINS, b"")
 
 
 async def _start(client: TwinsClient, job: str, source: str, output: str) -> ImportJob:
