@@ -28,6 +28,7 @@ from weft.settings import BlobSettings
 
 Weft = Callable[..., Done]
 
+AT = {"timestamp": "2026-11-22T13:00:00.0000000Z"}
 FAULT = {"code": "ImportFinishedWithErrors", "message": "2 of 4 entities were rejected."}
 
 
@@ -168,7 +169,7 @@ def test_a_failed_import_exits_with_3_and_shows_what_was_rejected_first(
         {"logType": "Error", "details": rejected},
         {"logType": "Error", "details": {"section": "Twins", "status": "Failed"}},
     ]
-    log = "\n".join(map(json.dumps, events)) + '\n{"torn'
+    log = "\n".join(json.dumps(AT | event) for event in events) + '\n{"torn'
     file.with_name("in.ndjson.log").write_text(log)
 
     done = weft("import", str(file))
@@ -185,7 +186,9 @@ def test_a_long_log_shows_ten_rejected_lines_and_where_there_are_more(
     log = file.with_name("x.log")
     log.write_text(
         "".join(
-            json.dumps({"logType": "Error", "details": {"line": n, "exceptionType": "E", "message": "m"}})
+            json.dumps(
+                AT | {"logType": "Error", "details": {"line": n, "exceptionType": "E", "message": "m"}}
+            )
             + "\n"
             for n in range(1, 30)
         )
