@@ -12,7 +12,7 @@ import msgspec
 from weft.engine.errors import LeaseLost, StoreUnavailable
 from weft.engine.jobs import Completed, ErrorDetail, Failed, JobError, Outcome, Progress, Stopped
 from weft.engine.ports import Run, Runner
-from weft.runners.waiting import Patience, surely
+from weft.runners.waiting import Patience, done_or_cancel_wished, surely
 from weft.twins import checkpoint as kept
 from weft.twins.bulk_jobs import fence_name
 from weft.twins.checkpoint import Checkpoint, Status
@@ -20,6 +20,8 @@ from weft.twins.errors import FenceLost
 from weft.twins.graph import Batch, Bulk, BulkGraph, Fence
 
 SECONDS_BETWEEN_TELLINGS = 0.25
+GRAPH_PAUSE_SECONDS = 5.0
+GRAPH_PAUSE_WHEN_CANCELLED_SECONDS = 2.0
 
 T = TypeVar("T")
 
@@ -49,6 +51,7 @@ class Hold:
 
     def __init__(self, graph: BulkGraph, run: Run, *, store_id: str) -> None:
         self.graph = graph
+        self._run = run
         self.fence = Fence(fence_name(store_id, run.job), run.job.epoch)
         self.report_bytes = 0
         self.is_over = False
@@ -68,13 +71,13 @@ class Hold:
     async def apply(self, batch: Batch) -> None:
         """Write *batch* once; the call ends with its commit even where the calling task is cancelled."""
         length = self.report_bytes + sum(map(len, batch.report))
-        patience = Patience()
+        patience = Patience(longest=GRAPH_PAUSE_SECONDS)
         while True:
             try:
                 await surely(self.graph.apply(self.fence, batch))
                 break
             except StoreUnavailable as unavailable:
-                await _wait(patience, unavailable)
+                await self._pause(patience, unavailable)
             # What failed may have been kept: after the next write that does not fail, it is known.
             known = await self._take_over()
             if known.checkpoint == batch.checkpoint and known.report_bytes == length:
@@ -87,15 +90,25 @@ class Hold:
 
     async def patiently(self, call: Callable[[], Awaitable[T]]) -> T:
         """Return what *call*, which may be repeated, returns once the store is available."""
-        patience = Patience()
+        patience = Patience(longest=GRAPH_PAUSE_SECONDS)
         while True:
             try:
                 return await call()
             except StoreUnavailable as unavailable:
-                await _wait(patience, unavailable)
+                await self._pause(patience, unavailable)
 
     async def _take_over(self) -> Bulk:
         return await self.patiently(lambda: self.graph.take_over(self.fence))
+
+    async def _pause(self, patience: Patience, unavailable: StoreUnavailable) -> None:
+        """Wait, but not long where the job is to be cancelled: it shall end soon after the store is back."""
+        log.warning("graph not reached; trying again", extra={"reason": unavailable.reason})
+        pausing = asyncio.ensure_future(patience.wait())
+        try:
+            await done_or_cancel_wished(self._run, pausing)
+            await asyncio.wait({pausing}, timeout=GRAPH_PAUSE_WHEN_CANCELLED_SECONDS)
+        finally:
+            pausing.cancel()
 
 
 class Telling:
@@ -134,8 +147,3 @@ def _result(checkpoint: Checkpoint) -> bytes:
 def _has_ended(bulk: Bulk) -> bool:
     checkpoint = kept.unpack(bulk.checkpoint)
     return checkpoint is not None and checkpoint.end is not None
-
-
-async def _wait(patience: Patience, unavailable: StoreUnavailable) -> None:
-    log.warning("graph not reached; trying again", extra={"reason": unavailable.reason})
-    await patience.wait()

@@ -37,13 +37,9 @@ async def before_cancel(run: Run, work: Awaitable[T]) -> T:
     Raises CancelWished.
     """
     task = asyncio.ensure_future(work)
-    wish = asyncio.ensure_future(run.cancel_requested.wait())
-    either: set[asyncio.Future[Any]] = {task, wish}
     try:
-        if not run.cancel_requested.is_set():
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        await done_or_cancel_wished(run, task)
     finally:
-        wish.cancel()
         is_done = task.done()
         if not is_done:
             task.cancel()
@@ -53,11 +49,24 @@ async def before_cancel(run: Run, work: Awaitable[T]) -> T:
     return task.result()
 
 
-class Patience:
-    """Counts the failures in a row: waits 1, 2, 4 .. 60 s after them, and runs out after *seconds*."""
+async def done_or_cancel_wished(run: Run, work: asyncio.Future[Any]) -> None:
+    """Return when *work* is done, but at once where the job is to be cancelled. *work* goes on."""
+    if run.cancel_requested.is_set():
+        return
+    wish = asyncio.ensure_future(run.cancel_requested.wait())
+    either: set[asyncio.Future[Any]] = {work, wish}
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        wish.cancel()
 
-    def __init__(self, seconds: float = float("inf")) -> None:
+
+class Patience:
+    """Counts the failures in a row: waits 1, 2, 4 .. *longest* s after them, and runs out after *seconds*."""
+
+    def __init__(self, seconds: float = float("inf"), *, longest: float = LONGEST_WAIT_SECONDS) -> None:
         self._seconds = seconds
+        self._longest = longest
         self.renew()
 
     def renew(self) -> None:
@@ -73,6 +82,6 @@ class Patience:
         """Wait after another failure."""
         if self.failures == 0:
             self._since = asyncio.get_running_loop().time()
-        seconds = min(2.0**self.failures, LONGEST_WAIT_SECONDS)
+        seconds = min(2.0**self.failures, self._longest)
         self.failures += 1
         await asyncio.sleep(seconds)
