@@ -513,6 +513,19 @@ def test_an_end_is_told_again_though_its_log_could_not_be_written_in_time(server
 # ---- cancel
 
 
+def hinder(server: Server, *, fails: bool) -> None:
+    """Let no line get into the output blob: its storage fails at once, or else hangs."""
+
+    def fault(call: str) -> None:
+        if call == "write":
+            raise BlobUnavailable("the disk is full")
+
+    if fails:
+        server.log_fault = fault
+    else:
+        server.slow_seconds["write"] = 300.0
+
+
 @pytest.mark.parametrize("frame", range(1, 12))
 def test_a_cancelled_import_is_stopped_behind_a_whole_batch_and_says_where(
     server: Server, frame: int
@@ -589,6 +602,83 @@ def test_a_storage_that_hangs_does_not_keep_a_cancelled_import(server: Server, c
         assert asyncio.get_running_loop().time() - began < 5  # its own three writes take a second each
 
     virtually(main())
+
+
+@pytest.mark.parametrize("call", ["_open", "write"])
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_a_cancelled_import_whose_storage_hangs_is_cancelled_within_two_seconds(
+    server: Server, call: str, epoch: int
+) -> None:
+    if epoch == 2:
+        virtually(server.run_until(6, an_import(server.directory)))
+
+    async def main() -> None:
+        server.slow_seconds[call] = 300.0
+        run = BulkRun(an_import(server.directory, epoch=epoch))
+        server.readers.hook = nth(3, run.cancel_requested.set)
+        if call == "_open":
+            asyncio.get_running_loop().call_later(3, run.cancel_requested.set)
+        task = asyncio.ensure_future(server.runner.run(run))
+        await run.cancel_requested.wait()
+        began = asyncio.get_running_loop().time()
+
+        assert await task == Stopped()
+        assert asyncio.get_running_loop().time() - began <= 2
+
+    virtually(main())
+
+
+@pytest.mark.parametrize("file", [FILE, BAD])
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_end_that_was_kept_stands_after_a_cancel_but_promises_no_log_that_is_not_whole(
+    tmp_path: Path, file: File, fails: bool
+) -> None:
+    server = Server(tmp_path, file)
+    hinder(server, fails=fails)
+
+    async def main() -> None:
+        run = BulkRun(an_import(tmp_path))
+        task = asyncio.ensure_future(server.runner.run(run))
+        await asyncio.sleep(30)
+        run.cancel_requested.set()
+        began = asyncio.get_running_loop().time()
+
+        assert failure(await task) == ("UnableToWriteToOutputBlob", UNABLE_TO_WRITE)
+        assert asyncio.get_running_loop().time() - began <= 2
+
+    virtually(main())
+    server.graph.close()
+
+
+def test_a_failure_that_was_kept_is_told_as_it_is_after_a_cancel(server: Server) -> None:
+    hinder(server, fails=False)
+    server.readers.refuses = lambda order: Refused("ValidationFailed", "line 3 is no JSON", None)
+
+    async def main() -> None:
+        run = BulkRun(an_import(server.directory))
+        task = asyncio.ensure_future(server.runner.run(run))
+        await asyncio.sleep(30)
+        run.cancel_requested.set()
+
+        assert failure(await task) == ("ValidationFailed", "line 3 is no JSON")
+
+    virtually(main())
+
+
+def test_a_cancel_that_comes_with_the_last_lines_lets_them_be_written(server: Server) -> None:
+    server.slow_seconds["write"] = 0.9
+
+    async def main() -> Outcome:
+        run = BulkRun(an_import(server.directory))
+        task = asyncio.ensure_future(server.runner.run(run))
+        await asyncio.sleep(0.5)  # the end is kept: only the log takes time
+        assert b"Succeeded" in server.graph.batches[-1].checkpoint
+        run.cancel_requested.set()
+        server.slow_seconds.clear()
+        return await task
+
+    assert isinstance(virtually(main()), Completed)
+    assert server.log == WHOLE_LOG
 
 
 def test_a_cancel_that_comes_while_a_batch_is_committed_waits_for_it(server: Server) -> None:
@@ -733,3 +823,24 @@ def test_a_commit_that_failed_is_done_again_unless_it_was_kept_after_all(
     assert [line["line"] for line in server.log if "line" in line] == sorted(BAD.bad)
     assert server.graph.counts() == {"models": 1, "twins": 42, "relationships": 24}
     server.graph.close()
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_an_import_ends_soon_after_the_store_is_back_and_sooner_where_it_is_cancelled(
+    server: Server, is_cancelled: bool
+) -> None:
+    down_seconds = 61.0
+    server.graph.fails = dict.fromkeys(range(5, 1000), False)
+
+    async def main() -> float:
+        run = BulkRun(an_import(server.directory))
+        task = asyncio.ensure_future(server.runner.run(run))
+        if is_cancelled:
+            asyncio.get_running_loop().call_later(down_seconds - 1, run.cancel_requested.set)
+        await asyncio.sleep(down_seconds)
+        server.graph.fails.clear()
+        back = asyncio.get_running_loop().time()
+        assert isinstance(await task, Stopped if is_cancelled else Completed)
+        return asyncio.get_running_loop().time() - back
+
+    assert virtually(main()) <= (2 if is_cancelled else 5)

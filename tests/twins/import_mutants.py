@@ -112,7 +112,7 @@ def what_was_not_confirmed_is_taken_for_written(patch: pytest.MonkeyPatch) -> No
 
 
 def the_log_is_not_awaited(patch: pytest.MonkeyPatch) -> None:
-    async def finish(writer: twins_log.LogWriter, *, at_most_seconds: float | None) -> bool:
+    async def finish(writer: twins_log.LogWriter, *, is_cancelled: bool) -> bool:
         return True
 
     patch.setattr(twins_log.LogWriter, "finish", finish)

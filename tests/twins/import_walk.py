@@ -35,6 +35,7 @@ from weft.twins.feed import AnyFrame, Order, Refused
 from weft.twins.graph import BulkGraph, Section
 
 STORE = "store"
+UNWRITTEN = "UnableToWriteToOutputBlob"
 LONGEST_SECONDS = 1500.0
 LATE_SECONDS = 65.0
 
@@ -329,7 +330,7 @@ class ImportWalk:
         code = job.error.code if job.error else ""
         if job.state is State.COMPLETED or code == "ImportFinishedWithErrors":
             self._check_all(job, checkpoint)
-        elif job.state is State.FAILED and not self._may_fail_with(code):
+        elif job.state is State.FAILED and not self._may_fail_with(code, job):
             self._break("Fails", f"it failed: {job.error}")
         if job.state is State.CANCELLED and not job.cancel_requested:
             self._break("Cancelled", "nobody wanted it")
@@ -342,8 +343,13 @@ class ImportWalk:
         if (job.state is State.COMPLETED) == bool(self._file.bad):
             self._break("DoneAll", f"it is {job.state} with {self._file.bad}")
 
-    def _may_fail_with(self, code: str) -> bool:
-        return code == "UnableToWriteToOutputBlob" and self.blob.refused
+    def _may_fail_with(self, code: str, job: Job) -> bool:
+        """Say whether the log may be missing lines.
+
+        One whose cancel came when its end was kept waits a moment only for a storage that does not answer:
+        the end stands, so it is not cancelled, but it may not promise a log that is not whole.
+        """
+        return code == UNWRITTEN and (self.blob.refused or job.cancel_requested)
 
     def _check_log(self, job: Job, checkpoint: Checkpoint | None) -> None:
         if self.blob.made == 0 and job.state is State.CANCELLED:
@@ -353,14 +359,14 @@ class ImportWalk:
         expected = self._expected_log(job, checkpoint)
         text = self._whole_lines(job)
         found = [json.loads(line)["details"] for line in text.splitlines()]
-        is_cut = job.state is State.CANCELLED and found == expected[: len(found)]
+        is_cut = _may_be_cut(job) and found == expected[: len(found)]
         if found != expected and not is_cut:
             self._break("LogOnce", f"a {job.state} import logged {found}, not {expected}")
 
     def _whole_lines(self, job: Job) -> bytes:
         """Return the blob without the part of a line that a storage that failed left after a cancel."""
         text = bytes(self.blob.text)
-        return text[: text.rfind(b"\n") + 1] if job.state is State.CANCELLED else text
+        return text[: text.rfind(b"\n") + 1] if _may_be_cut(job) else text
 
     def _expected_log(self, job: Job, checkpoint: Checkpoint | None) -> list[dict[str, Any]]:
         if checkpoint is None:
@@ -371,7 +377,12 @@ class ImportWalk:
             lines = [line for line, (of, _) in enumerate(self._file.lines, 1) if of is section]
             if lines[0] <= last:
                 events += self._expected_section(section, lines, last, job)
-        return [*events, {"status": job.state.capitalize().replace("Completed", "Succeeded")}]
+        return [*events, {"status": self._last_status(job)}]
+
+    def _last_status(self, job: Job) -> str:
+        if job.error is not None and job.error.code == UNWRITTEN:  # the end that was kept before
+            return "Failed" if self._file.bad else "Succeeded"
+        return job.state.capitalize().replace("Completed", "Succeeded")
 
     def _expected_section(
         self, section: Section, lines: list[int], last: int, job: Job
@@ -402,6 +413,11 @@ class ImportWalk:
         if rows and rows[0][0]:
             self._kept = kept.unpack(cast("bytes", rows[0][0]))
         return self._kept
+
+
+def _may_be_cut(job: Job) -> bool:
+    """Say whether the last lines of the log may be missing: see ImportWalk._may_fail_with."""
+    return job.state is State.CANCELLED or (job.error is not None and job.error.code == UNWRITTEN)
 
 
 def _a_file(chance: Chance) -> File:

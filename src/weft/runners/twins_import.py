@@ -19,7 +19,7 @@ from weft.engine.jobs import Outcome, Progress
 from weft.engine.ports import Clock, Run
 from weft.runners.reader_process import ReaderGone
 from weft.runners.twins_bulk import Hold, Telling, outcome_of
-from weft.runners.twins_log import LAST_LINES_SECONDS, STORAGE_PATIENCE_SECONDS, InThread, LogWriter
+from weft.runners.twins_log import STORAGE_PATIENCE_SECONDS, InThread, LogWriter
 from weft.runners.waiting import CancelWished, Patience, before_cancel, surely
 from weft.twins import checkpoint as kept
 from weft.twins.checkpoint import Checkpoint, End, Status
@@ -39,6 +39,8 @@ UNABLE_TO_WRITE = (
 )
 
 FINISHED_WITH_ERRORS = "ImportFinishedWithErrors"
+
+NOT_IN_TIME = "The import was cancelled while its last lines waited for a storage that did not take them."
 
 CANCELLED = End(Status.CANCELLED)
 DELETED_MEANWHILE = (
@@ -161,18 +163,22 @@ class _Import:
         await self._commit(self._checkpoint.ended(ending.end), lines)
 
     async def _write_last_lines(self) -> None:
-        """Bring the log into its blob to the end; one that was cancelled has only a moment for it."""
+        """Bring the log into its blob to the end: no end that promises it whole stands without it."""
         end = self._checkpoint.end
-        is_cancelled = end is not None and end.status is Status.CANCELLED
-        job = self._run.job.key.id
+        reason = await self._why_not_written(is_cancelled=end is not None and end.status is Status.CANCELLED)
+        if not reason:
+            return
+        log.warning("log not written", extra={"job": self._run.job.key.id, "reason": reason})
+        if end is not None and _promises_whole_log(end):
+            unable = _failed("UnableToWriteToOutputBlob", UNABLE_TO_WRITE, reason=reason)
+            await self._commit(self._checkpoint.ended(unable.end), ())
+
+    async def _why_not_written(self, *, is_cancelled: bool) -> str:
+        """Return nothing where the whole log is in its blob."""
         try:
-            if not await self._log.finish(at_most_seconds=LAST_LINES_SECONDS if is_cancelled else None):
-                log.warning("log not written in time", extra={"job": job})
+            return "" if await self._log.finish(is_cancelled=is_cancelled) else NOT_IN_TIME
         except BlobFault as fault:
-            log.warning("log not written", extra={"job": job, "reason": fault.message})
-            if end is not None and _promises_whole_log(end):
-                unable = _failed("UnableToWriteToOutputBlob", UNABLE_TO_WRITE, reason=fault.message)
-                await self._commit(self._checkpoint.ended(unable.end), ())
+            return fault.message
 
     async def _commit(
         self, after: Checkpoint, lines: Sequence[bytes], entities: Entities | None = None

@@ -10,7 +10,7 @@ from typing import Any
 from weft.blobs.ports import BlobUnavailable, Log
 from weft.engine.ports import Run
 from weft.runners.twins_bulk import Hold
-from weft.runners.waiting import Patience
+from weft.runners.waiting import Patience, done_or_cancel_wished
 from weft.twins.graph import Bulk
 
 CHUNK_BYTES = 1024 * 1024
@@ -45,6 +45,7 @@ class LogWriter:
         self._call: asyncio.Future[Any] | None = None
         self._grew = asyncio.Event()
         self._moved = asyncio.Event()
+        self._seconds_left = LAST_LINES_SECONDS
 
     async def open(self, *, anew: bool) -> None:
         """Open the blob; make it, or empty it, where it is *anew*. Raises BlobFault."""
@@ -54,8 +55,7 @@ class LogWriter:
             self._blob = await asyncio.shield(self._opening)
         except asyncio.CancelledError:
             # It might empty the log of whoever comes next. Nobody does after a job that is to be cancelled.
-            is_last = self._run.cancel_requested.is_set()
-            await asyncio.wait({self._opening}, timeout=LAST_LINES_SECONDS if is_last else None)
+            await self._done_or_late(self._opening)
             raise
         if self._task is None:
             self._task = asyncio.ensure_future(self._write())
@@ -83,13 +83,13 @@ class LogWriter:
                 moved.cancel()
             self._raise_its_end()
 
-    async def finish(self, *, at_most_seconds: float | None) -> bool:
-        """Return whether all is written: it may take only so long."""
+    async def finish(self, *, is_cancelled: bool) -> bool:
+        """Return whether all is written; where the job *is_cancelled*, or is to be, only a moment is left."""
         if self._hold.report_bytes == self._written:
             return True
         finishing = asyncio.ensure_future(self._finish())
         try:
-            await asyncio.wait({finishing}, timeout=at_most_seconds)
+            await self._done_or_late(finishing, is_cancelled=is_cancelled)
         finally:
             if not finishing.done():
                 finishing.cancel()
@@ -115,6 +115,15 @@ class LogWriter:
             await asyncio.wait(calls)
         if self._opening is not None and self._opening.exception() is None:
             await self._in_thread(self._opening.result().close)
+
+    async def _done_or_late(self, work: asyncio.Future[Any], *, is_cancelled: bool = False) -> None:
+        """Return when *work* is done; all waiting after a cancel has LAST_LINES_SECONDS together."""
+        if not is_cancelled:
+            await done_or_cancel_wished(self._run, work)
+        now = asyncio.get_running_loop().time
+        began = now()
+        await asyncio.wait({work}, timeout=self._seconds_left)
+        self._seconds_left = max(0.0, self._seconds_left - (now() - began))
 
     async def _finish(self) -> None:
         await self.open(anew=False)
