@@ -386,11 +386,31 @@ def test_a_full_disk_is_told_and_the_rest_is_written_later(name: LocalName) -> N
         log.create()
         with at_most(4096), pytest.raises(BlobUnavailable, match="File too large"):
             log.write(0, data)
-        left = name.path.stat().st_size
         log.write(0, data)
 
-    assert left == 4096
     assert name.path.read_bytes() == data
+
+
+def test_a_piece_that_does_not_fit_leaves_no_half_line(name: LocalName) -> None:
+    with a_log(name) as log:
+        log.create()
+        log.write(0, b"one\n")
+        with at_most(4096), pytest.raises(BlobUnavailable):
+            log.write(4, b"0123456789\n" * 1000)
+
+        assert name.path.read_bytes() == b"one\n"
+
+
+@pytest.mark.parametrize("how", ["create", "write"])
+def test_a_log_that_is_another_file_too_is_left_as_it_is(name: LocalName, tmp_path: Path, how: str) -> None:
+    key = tmp_path / "signing.key"
+    key.write_bytes(b"secret")
+    name.path.hardlink_to(key)
+
+    with a_log(name) as log, pytest.raises(BlobForbidden, match="more than one hard link"):
+        log.create() if how == "create" else log.write(0, b"one\n")
+
+    assert key.read_bytes() == b"secret"
 
 
 def test_what_is_written_is_on_disk_when_the_call_returns(

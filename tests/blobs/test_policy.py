@@ -359,6 +359,15 @@ def test_the_output_is_not_the_input_file_by_another_name(policy: Policy, root: 
         policy.check(f"{root}/a", SAME_FILE[case].format(root=root))
 
 
+def test_an_output_that_is_another_file_too_is_refused(policy: Policy, root: Path, tmp_path: Path) -> None:
+    (tmp_path / "signing.key").write_text("secret")
+    (root / "log").hardlink_to(tmp_path / "signing.key")
+
+    with pytest.raises(UriRefused, match="more than one hard link"):
+        policy.check(f"{root}/a", f"{root}/log")
+    policy.check(f"{root}/log", f"{root}/other")
+
+
 def test_a_file_that_is_still_to_come_is_not_its_own_log(policy: Policy, root: Path) -> None:
     with pytest.raises(UriRefused, match="must not be the input"):
         policy.check(f"{root}/later", f"file://{root}/later")

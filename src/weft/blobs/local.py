@@ -7,7 +7,7 @@ import fcntl
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from weft.blobs.names import LocalName
 from weft.blobs.ports import BlobChanged, BlobFault, BlobForbidden, BlobMissing, BlobUnavailable
@@ -84,8 +84,9 @@ class LocalLog:
         with _told(self._name):
             file = self._opened()
             self._check_reaches(file, offset)
-            _write_all(file, offset, data)
-            os.fdatasync(file)
+            with _whole_or_nothing(file, offset):
+                _write_all(file, offset, data)
+                os.fdatasync(file)
 
     def close(self) -> None:
         if self._file is not None:
@@ -105,6 +106,17 @@ class LocalLog:
             raise BlobMissing(f"{self._name.shown} was removed")
         if status.st_size < offset:
             raise BlobChanged(f"{self._name.shown} is shorter than what was written to it")
+
+
+@contextmanager
+def _whole_or_nothing(file: int, offset: int) -> Iterator[None]:
+    """Cut off what a write that failed has left: nobody may come who completes it, and it is half a line."""
+    try:
+        yield
+    except OSError:
+        with suppress(OSError):
+            os.ftruncate(file, offset)
+        raise
 
 
 def _write_all(file: int, offset: int, data: bytes) -> None:
@@ -140,6 +152,9 @@ def _parent_of(name: LocalName) -> Iterator[int]:
 
 def _open_claimed(name: LocalName, parent: int, how: int) -> int:
     file = _open_regular(name, parent, how)
+    if os.fstat(file).st_nlink > 1:  # it would be written under all of its names, also outside of the roots
+        os.close(file)
+        raise BlobForbidden(f"{name.shown} has more than one hard link")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
@@ -84,6 +85,8 @@ class Policy:
         checked = Checked(self.check_uri(input_uri), self.check_uri(output_uri))
         if are_same(checked.input, checked.output):
             raise UriRefused(output_uri, "The output blob must not be the input blob.")
+        if _has_more_names(checked.output):
+            raise UriRefused(output_uri, "The output file has more than one hard link.")
         return checked
 
     def check_uri(self, uri: str) -> BlobName:
@@ -161,6 +164,17 @@ def _are_one_file(one: Path, other: Path) -> bool:
         return one.samefile(other)
     except OSError:
         return False  # one of them is not there, or not for us
+
+
+def _has_more_names(blob: BlobName) -> bool:
+    """Return whether *blob* is a file that is there under another name too, maybe outside of the roots."""
+    if not isinstance(blob, LocalName):
+        return False
+    try:
+        status = blob.path.lstat()
+    except OSError:
+        return False  # not there, or not for us: the opening tells it
+    return stat.S_ISREG(status.st_mode) and status.st_nlink > 1
 
 
 def _configured(host: str) -> Base:
