@@ -829,7 +829,7 @@ def test_a_commit_that_failed_is_done_again_unless_it_was_kept_after_all(
 def test_an_import_ends_soon_after_the_store_is_back_and_sooner_where_it_is_cancelled(
     server: Server, is_cancelled: bool
 ) -> None:
-    down_seconds = 61.0
+    down_seconds = 70.0
     server.graph.fails = dict.fromkeys(range(5, 1000), False)
 
     async def main() -> float:
