@@ -29,7 +29,7 @@ from tests.stores.graph_builders import (
     put_twins,
 )
 from tests.stores.shims import Disk
-from weft.engine.errors import StoreUnavailable
+from weft.engine.errors import Overloaded, StoreUnavailable
 from weft.stores.errors import StoreDamaged, StoreLocked, StoreTooNew
 from weft.stores.sqlite import SqliteStore
 from weft.stores.sqlite.database import migrations
@@ -410,6 +410,46 @@ async def test_the_answer_to_a_query_does_not_wait_for_the_queries_behind_it(
         assert not third.done()
     finally:
         events[2].set()
+        await graph.close()
+
+
+async def test_beyond_sixteen_that_wait_lists_and_queries_are_refused_and_keyed_reads_go_on(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, release = threading.Event(), threading.Event()
+
+    def count(db: apsw.Connection, selection: Selection, most_seconds: float) -> int:
+        begun.set()
+        assert release.wait(30)
+        return 7
+
+    monkeypatch.setattr("weft.stores.sqlite.graph.query.count", count)
+    graph = await _filled(path)
+    twins = Selection(collection=Collection.TWINS)
+    try:
+        held = asyncio.ensure_future(graph.count(twins))
+        await asyncio.to_thread(begun.wait, 30)
+        waiting = [asyncio.ensure_future(graph.models(after=0, limit=1)) for _ in range(16)]
+        await asyncio.sleep(0)
+        for call in (
+            graph.count(twins),
+            graph.select(twins, after=0, limit=1),
+            graph.models(after=0, limit=1),
+            graph.outgoing("a", name=None, after=0, limit=1),
+            graph.incoming("a", after=0, limit=1),
+        ):
+            with pytest.raises(Overloaded):
+                await call
+
+        assert (await graph.counts())[Section.MODELS] == 1
+        assert await graph.model("dtmi:none;1") is None
+        assert await graph.twin("none") is None
+        assert await graph.relationship("none", "none") is None
+        release.set()
+        assert await held == 7
+        assert [len(models) for models in await asyncio.gather(*waiting)] == [1] * 16
+    finally:
+        release.set()
         await graph.close()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from tests.faces.twins.reading_house import (
 )
 from tests.faces.twins.serving import ELSEWHERE, Identity
 from weft.stores.sqlite.graph import store
+from weft.twins.graph import Model
 
 ALL = "SELECT * FROM digitaltwins"
 
@@ -280,3 +283,41 @@ async def test_readers_may_query_and_nobody_else(still_house: Reading) -> None:
     foreign = await still_house.query(ALL, token=still_house.served.token(tenant=ELSEWHERE))
 
     assert (readers.status, others.status, foreign.status) == (200, 403, 404)
+
+
+async def test_where_too_many_lists_and_queries_wait_others_are_told_to_come_again(
+    house: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MOST_WAITING", 0)
+
+    targets = ["/models", "/digitaltwins/building/relationships", "/digitaltwins/room1/incomingrelationships"]
+    answers = [await house.served.call("GET", target) for target in targets]
+    answers += [await house.query(ALL), await house.query("SELECT COUNT() FROM digitaltwins")]
+
+    assert [answer.status for answer in answers] == [429] * len(answers)
+    assert {answer.json()["error"]["code"] for answer in answers} == {"ServerBusy"}
+    assert {answer.header("Retry-After") for answer in answers} == {"1"}
+    await house.get("/digitaltwins/building")
+    await house.get("/digitaltwins/building/relationships/to-1")
+    await house.get(f"/models/{ROOM}")
+
+
+async def test_queries_do_not_wait_without_bound_for_models_that_are_being_learnt(
+    house: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = asyncio.Event()
+    models = house.graph.models
+
+    async def slow(*, after: int, limit: int) -> Sequence[Model]:
+        await release.wait()
+        return await models(after=after, limit=limit)
+
+    monkeypatch.setattr(house.graph, "models", slow)
+    asked = f"SELECT * FROM digitaltwins WHERE IS_OF_MODEL('{ROOM}')"
+    waiting = [asyncio.ensure_future(house.query(asked)) for _ in range(18)]
+    done, _ = await asyncio.wait(waiting, timeout=30, return_when=asyncio.FIRST_COMPLETED)
+    release.set()
+    statuses = [answer.status for answer in await asyncio.gather(*waiting)]
+
+    assert [task.result().status for task in done] == [429]
+    assert sorted(statuses) == [200] * 17 + [429]

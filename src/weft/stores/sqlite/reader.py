@@ -29,6 +29,11 @@ class Reader:
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
+    @property
+    def waiting(self) -> int:
+        """How many calls wait, besides those that are being done."""
+        return self._calls.waiting
+
     def call(self, work: Work[*Ts, T], *arguments: *Ts) -> asyncio.Future[T]:
         return self._calls.put(work, *arguments)
 

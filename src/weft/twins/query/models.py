@@ -8,10 +8,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from weft.engine.errors import Overloaded
 from weft.twins.dtdl.models import ModelSet
 from weft.twins.graph import Graph, Model, Section
 
 MODELS_AT_ONCE: Final = 500
+MOST_WAITING: Final = 16
 
 
 class Models:
@@ -50,14 +52,24 @@ class CurrentModels:
         self._graph = graph
         self._known: Models | None = None
         self._learning = asyncio.Lock()
+        self._waiting = 0
 
     async def now(self) -> Models:
-        """Raises StoreUnavailable."""
-        async with self._learning:  # else many queries at once would all learn the same
-            known = self._known
-            if known is None or await self._changed(known):
-                self._known = known = await asyncio.to_thread(Models, await self._stored())
-            return known
+        """Raises StoreUnavailable, and Overloaded where too many wait already."""
+        if self._waiting > MOST_WAITING:
+            raise Overloaded
+        self._waiting += 1
+        try:
+            async with self._learning:  # else many queries at once would all learn the same
+                return await self._learnt()
+        finally:
+            self._waiting -= 1
+
+    async def _learnt(self) -> Models:
+        known = self._known
+        if known is None or await self._changed(known):
+            self._known = known = await asyncio.to_thread(Models, await self._stored())
+        return known
 
     async def _changed(self, known: Models) -> bool:
         # A model never changes, and its number is never used again: as many and none newer are the same ones.

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from weft.engine.clock import SystemClock
 from weft.engine.crash import crash_point
+from weft.engine.errors import Overloaded
 from weft.engine.ports import Clock
+from weft.stores.sqlite.calls import T, Ts, Work
 from weft.stores.sqlite.database import Lock, is_synchronous_full, open_reader, open_writer, store_id
 from weft.stores.sqlite.graph import bulk, query, reading
 from weft.stores.sqlite.graph.bulk import Pace
@@ -21,6 +23,7 @@ from weft.twins.graph import Batch, Bulk, Fence, Model, Relationship, Section, T
 from weft.twins.query.selection import Selection
 
 MOST_AT_ONCE = 8
+MOST_WAITING = 16
 CHECKPOINT_PAGES = 16_000
 
 
@@ -116,7 +119,7 @@ class SqliteGraph:
         return await self._one.call(reading.model, id)
 
     async def models(self, *, after: int, limit: int) -> Sequence[Model]:
-        return await self._many.call(reading.models, after, limit)
+        return await self._call_of_many(reading.models, after, limit)
 
     async def twin(self, id: str) -> Twin | None:
         return await self._one.call(reading.twin, self.store_id, id)
@@ -127,20 +130,26 @@ class SqliteGraph:
     async def outgoing(
         self, source: str, *, name: str | None, after: int, limit: int
     ) -> Sequence[Relationship] | None:
-        return await self._many.call(reading.outgoing, self.store_id, source, name, (after, limit))
+        return await self._call_of_many(reading.outgoing, self.store_id, source, name, (after, limit))
 
     async def incoming(self, target: str, *, after: int, limit: int) -> Sequence[Relationship] | None:
-        return await self._many.call(reading.incoming, self.store_id, target, after, limit)
+        return await self._call_of_many(reading.incoming, self.store_id, target, after, limit)
 
     async def select(self, selection: Selection, *, after: int, limit: int) -> Sequence[Twin | Relationship]:
         seconds = self._limits.query_seconds
-        return await self._many.call(query.select, self.store_id, selection, (after, limit), seconds)
+        return await self._call_of_many(query.select, self.store_id, selection, (after, limit), seconds)
 
     async def count(self, selection: Selection) -> int:
-        return await self._many.call(query.count, selection, self._limits.query_seconds)
+        return await self._call_of_many(query.count, selection, self._limits.query_seconds)
 
     async def counts(self) -> Mapping[Section, int]:
         return await self._one.call(reading.counts)
+
+    def _call_of_many(self, work: Work[*Ts, T], *arguments: *Ts) -> asyncio.Future[T]:
+        """Raises Overloaded where too many wait already: each may take seconds."""
+        if self._many.waiting >= MOST_WAITING:
+            raise Overloaded
+        return self._many.call(work, *arguments)
 
     def _pace(self) -> Pace:
         return Pace(self._clock.now(), self._limits.new_keys)
