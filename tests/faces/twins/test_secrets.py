@@ -85,3 +85,14 @@ async def test_a_body_of_the_wrong_shape_does_not_tell_a_signature(served: Serve
     assert answer.status == 400
     assert b"sig=REDACTED" in answer.body
     assert b"c2VjcmV0" not in answer.body
+
+
+@pytest.mark.parametrize("uri", [{"sig": "c2VjcmV0"}, [{"uri": "in", "Sig": ["c2VjcmV0"]}]])
+async def test_a_signature_that_is_a_member_in_place_of_a_uri_is_not_told(
+    served: Served, uri: object
+) -> None:
+    answer = await served.call("PUT", f"{IMPORTS}/job1", {**BODY, "inputBlobUri": uri})
+
+    assert answer.status == 400
+    assert "inputBlobUri must be a string" in answer.json()["error"]["message"]
+    assert b"c2VjcmV0" not in answer.body

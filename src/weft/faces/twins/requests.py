@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from unicodedata import category
@@ -14,6 +15,8 @@ LONGEST_ID = 128
 UNFIT_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 INVISIBLE_CATEGORIES = UNFIT_CATEGORIES | {"Cf", "Cn", "Co"}  # two ids that look alike are one to people
 SLASHES = frozenset("/\\")  # no path may hold them, so such a job could never be asked for
+
+_SIGNATURE_MEMBER = re.compile(r"'sig'\s*:.*", re.IGNORECASE | re.DOTALL)  # rather too much than too little
 
 INPUT = "inputBlobUri"
 OUTPUT = "outputBlobUri"
@@ -52,8 +55,12 @@ def _fault_of(body: dict[str, Any], name: str) -> Fault | None:
     if name not in body:
         return Fault("MissingMember", f"{name} is missing.")
     if not isinstance(body[name], str):
-        return Fault("InvalidMember", f"{name} must be a string, not {redacted(shown(body[name]))}.")
+        return Fault("InvalidMember", f"{name} must be a string, not {_without_secrets(body[name])}.")
     return None
+
+
+def _without_secrets(value: object) -> str:
+    return _SIGNATURE_MEMBER.sub("'sig': REDACTED", redacted(shown(value)))
 
 
 def _bad(field: str, message: str) -> Refused:
