@@ -8,7 +8,19 @@ from pathlib import Path
 import pytest
 
 import weft
-from tests.upgrade.write import ERROR, LEASE, NOW, SCOPE, STORES, StoppedClock
+from tests.upgrade.write import (
+    ERROR,
+    GRAPHS,
+    GUID,
+    LEASE,
+    MODEL,
+    NOW,
+    OVER,
+    SCOPE,
+    STORES,
+    UNDER_WAY,
+    StoppedClock,
+)
 from weft.catalog import scopes
 from weft.catalog.model import Role
 from weft.engine.engine import Engine
@@ -16,9 +28,13 @@ from weft.engine.errors import ScopeClosed
 from weft.engine.events import Events
 from weft.engine.jobs import JobKey, NewJob, Progress
 from weft.engine.lifecycle import Event, State
+from weft.stores.sqlite.graph.store import SqliteGraph
 from weft.stores.sqlite.store import SqliteStore
+from weft.twins.errors import FenceLost
+from weft.twins.graph import Batch, Fence, Section
 
 RELEASED = sorted(path.stem for path in STORES.glob("*.db"))
+GRAPHS_RELEASED = sorted(path.stem for path in GRAPHS.glob("*.db"))
 STATES = {
     "completed": State.COMPLETED,
     "failed": State.FAILED,
@@ -31,6 +47,7 @@ STATES = {
 
 def test_the_store_of_this_version_is_among_them() -> None:
     assert weft.__version__ in RELEASED
+    assert weft.__version__ in GRAPHS_RELEASED
 
 
 @pytest.mark.parametrize("version", RELEASED)
@@ -58,3 +75,32 @@ async def test_a_store_of_a_released_version_opens_and_goes_on(version: str, tmp
             await engine.submit(gone)
     finally:
         await store.close()
+
+
+@pytest.mark.parametrize("version", GRAPHS_RELEASED)
+async def test_a_graph_of_a_released_version_opens_and_its_imports_go_on(
+    version: str, tmp_path: Path
+) -> None:
+    graph = SqliteGraph.open(Path(shutil.copy(GRAPHS / f"{version}.db", tmp_path / "graph.db")))
+    try:
+        model, twin = await graph.model("dtmi:a:B;1"), await graph.twin(GUID)
+        known = await graph.relationship("ä twin", "r")
+        incoming = await graph.incoming("ä twin", after=0, limit=9)
+
+        assert await graph.counts() == {Section.MODELS: 1, Section.TWINS: 2, Section.RELATIONSHIPS: 2}
+        assert model is not None
+        assert (model.definition, model.uploaded_at) == (MODEL, NOW)
+        assert twin is not None
+        assert (twin.model, twin.updated_at) == ("dtmi:a:B;1", NOW)
+        assert known is not None
+        assert (known.target, known.name, known.properties) == (GUID, "next", '{"weight":0.5}')
+        assert [one.id for one in incoming or ()] == [GUID]
+
+        bulk = await graph.take_over(Fence(UNDER_WAY.job, UNDER_WAY.epoch + 1))
+        assert bulk.checkpoint == b"Relationships"
+        assert await graph.report(UNDER_WAY.job, offset=0, most_bytes=99) == b"Models\nTwins\nRelationships\n"
+        for fence in (UNDER_WAY, OVER):
+            with pytest.raises(FenceLost):
+                await graph.apply(fence, Batch(checkpoint=b""))
+    finally:
+        await graph.close()

@@ -1,8 +1,9 @@
-"""Write the store of this version: `python -m tests.upgrade.write`, once, when a version is released."""
+"""Write the stores of this version: `python -m tests.upgrade.write`, once, when a version is released."""
 
 from __future__ import annotations
 
 import asyncio
+import marshal
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,14 +26,32 @@ from weft.engine.jobs import (
     WhenLost,
 )
 from weft.engine.lifecycle import Event
+from weft.stores.sqlite.graph.store import SqliteGraph
 from weft.stores.sqlite.store import SqliteStore
+from weft.twins.graph import Batch, Fence, Section
 
 STORES = Path(__file__).parent
+GRAPHS = STORES / "graphs"
 NOW = datetime(2026, 11, 22, 8, 30, 0, 123456, UTC)
 LEASE = timedelta(seconds=30)
 SCOPE = scopes.of_item("w1", "i1")
 ERROR = JobError(
     "E1", "not this time", "User", True, ("p",), (ErrorDetail("D1", "why", ("q",), (("name", "value"),)),)
+)
+
+UNDER_WAY, OVER = Fence("store/1", 2), Fence("store/2", 1)
+MODEL = '{"@context":"dtmi:dtdl:context;2","@id":"dtmi:a:B;1","@type":"Interface"}'
+GUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+ROWS: tuple[tuple[Section, list[tuple[object, ...]]], ...] = (
+    (Section.MODELS, [("dtmi:a:B;1", MODEL)]),
+    (
+        Section.TWINS,
+        [
+            (id, 1, f'{{"$dtId":"{id}","$metadata":{{"$model":"dtmi:a:B;1"}},"n":1}}')
+            for id in ("ä twin", GUID)
+        ],
+    ),
+    (Section.RELATIONSHIPS, [(1, "r", 2, "next", '{"weight":0.5}'), (2, GUID, 1, "next", "")]),
 )
 
 
@@ -93,9 +112,28 @@ def _new(id: str, payload: bytes = b"{}") -> NewJob:
     )
 
 
+async def write_graph(path: Path) -> None:
+    """Make a graph at *path* with some of everything, an import that is under way and one that is over."""
+    graph = SqliteGraph.open(path, clock=StoppedClock())
+    try:
+        for fence in (UNDER_WAY, OVER):
+            await graph.take_over(fence)
+        for section, rows in ROWS:
+            report = (f"{section}\n".encode(),)
+            batch = Batch(
+                checkpoint=section.encode(), section=section, rows=marshal.dumps(rows), report=report
+            )
+            await graph.apply(UNDER_WAY, batch)
+        await graph.shut(OVER)
+    finally:
+        await graph.close()
+
+
 if __name__ == "__main__":
-    target = STORES / f"{weft.__version__}.db"
-    if target.exists():
-        sys.exit(f"{target} is there already: a released store never changes")
-    asyncio.run(write(target))
-    target.with_suffix(".lock").unlink()
+    for folder, make in ((STORES, write), (GRAPHS, write_graph)):
+        target = folder / f"{weft.__version__}.db"
+        if target.exists():
+            sys.exit(f"{target} is there already: a released store never changes")
+        folder.mkdir(exist_ok=True)
+        asyncio.run(make(target))
+        target.with_suffix(".lock").unlink()
