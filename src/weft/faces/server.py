@@ -32,6 +32,7 @@ from weft.settings import Limits, Settings
 IDLE_SECONDS: Final = 75
 LINGER_SECONDS: Final = 2.0
 LINGER_BYTES: Final = 4 * 1024 * 1024
+TLS_LINGER_SECONDS: Final = 0.2
 LONGEST_HEAD_BYTES: Final = 64 * 1024
 LONGEST_FRAMING_BYTES: Final = 32 * 1024
 FRAMING_PER_BODY_BYTE: Final = 8  # a chunk of one byte takes five more: its size and the two ends of line
@@ -279,9 +280,15 @@ class _Connection(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
+            self._end = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+        else:  # TLS: once it is told to close it reads on by itself, however much comes
+            self._end = self.loop.call_later(TLS_LINGER_SECONDS, self._close_or_abort)
+
+    def _close_or_abort(self) -> None:
+        if self._lingered_bytes:
+            self.transport.abort()
         else:
-            self.transport.close()  # TLS says that it ends, and reads on until the client says so too
-        self._end = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+            self.transport.close()
 
     def _discard(self, count: int) -> None:
         self._lingered_bytes = (self._lingered_bytes or 0) + count
