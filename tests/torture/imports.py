@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +84,9 @@ class Torture:
             await self._kill_until_done(file, expected, kills)
         resting: list[Rest] = []
         try:
-            for number in range(cancels):
-                resting.append(await self._cancel(file, expected, number))
+            numbers = count()
+            while self.counts["cancels"] < cancels:
+                resting.append(await self._cancel(file, expected, next(numbers)))
                 if len(resting) == RESTING:
                     await self._wake(resting.pop(0))
         finally:
