@@ -10,11 +10,14 @@ RUNS ?= 5
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-# Left to CI: what starts many processes, walks for long or fits models.
-SLOW = tests/e2e tests/runners tests/examples tests/cli tests/engine/test_engine_races.py \
-       tests/stores/test_sqlite_crash.py tests/twins/test_import_walk.py tests/architecture/test_complete.py tests/architecture/test_imports.py
+# Left to CI: what starts processes or servers, walks for long, reads large files or fits models.
+SLOW = tests/e2e tests/runners tests/examples tests/cli tests/blobs tests/test_importing.py \
+       tests/engine/test_engine_races.py tests/faces/test_server.py tests/transcripts/test_served.py \
+       tests/stores/test_sqlite_crash.py tests/stores/test_graph_crash.py \
+       tests/twins/test_import_walk.py tests/twins/test_ndjson.py \
+       tests/architecture/test_complete.py tests/architecture/test_imports.py
 
-quick: ## before each commit: style, types, import contracts, fast tests (under 40 s)
+quick: ## before each commit: style, types, import contracts, fast tests (about a minute)
 	./run ruff check
 	./run ruff format --check
 	./run mypy

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
@@ -64,12 +63,6 @@ class _Unusable(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
-    input: BlobName
-    output: BlobName
-
-
 class Policy:
     """What the settings allow. Its checks look at the file system, so call them in a thread."""
 
@@ -80,14 +73,13 @@ class Policy:
         self._bases = tuple(_configured(host) for host in settings.hosts)
         self._account = Account.parse(settings.connection) if settings.connection else None
 
-    def check(self, input_uri: str, output_uri: str) -> Checked:
-        """Return what the two URIs name. Raises UriRefused."""
-        checked = Checked(self.check_uri(input_uri), self.check_uri(output_uri))
-        if are_same(checked.input, checked.output):
+    def check(self, input_uri: str, output_uri: str) -> None:
+        """Raises UriRefused for two URIs that an import may not read and write."""
+        source, output = self.check_uri(input_uri), self.check_uri(output_uri)
+        if are_same(source, output):
             raise UriRefused(output_uri, "The output blob must not be the input blob.")
-        if _has_more_names(checked.output):
+        if _has_more_names(output):
             raise UriRefused(output_uri, "The output file has more than one hard link.")
-        return checked
 
     def check_uri(self, uri: str) -> BlobName:
         """Return what *uri* names. Raises UriRefused."""

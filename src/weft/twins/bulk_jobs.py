@@ -20,9 +20,10 @@ DELETIONS = f"{FAMILY}/deletions"
 IMPORT = "import"
 DELETION = "deletion"
 
-# What one import may hold in the service: MicrosoftDocs/azure-docs, includes/digital-twins-limits.md
+# What one import may hold in the service: MicrosoftDocs/azure-docs, includes/digital-twins-limits.md. That of
+# models holds everywhere: see model_section.
 PUBLISHED_LIMITS: Mapping[Section, int] = MappingProxyType(
-    {Section.MODELS: 10_000, Section.TWINS: 2_000_000, Section.RELATIONSHIPS: 10_000_000}
+    {Section.TWINS: 2_000_000, Section.RELATIONSHIPS: 10_000_000}
 )
 
 _PURGED_AT_ONCE = 100

@@ -204,7 +204,7 @@ def serve(
         verifier=verifier,
         tenant=home.tenant,
         pace=Pace(poll=timedelta(seconds=1), retry_after_seconds=1, keeps_finished_per_item=None),
-        limits=Limits(body_bytes=LIMIT_BYTES, body_seconds=5.0),
+        limits=Limits(body_bytes=LIMIT_BYTES, body_seconds=0.5),
         settings=TwinsSettings(bulk_jobs=bulk_jobs),
         secret=keys.secret,
         rate=rate,

@@ -178,9 +178,9 @@ def test_a_name_may_be_longer_in_version_3() -> None:
 
 
 def test_a_message_shows_only_the_start_of_a_long_value() -> None:
-    (fault,) = faults([interface("A", property_("p", "x" * 10_000))])
+    (fault,) = faults([interface("A", property_("p", "long " * 2_000))])
 
-    assert fault.message.startswith('The member schema holds "xxxx')
+    assert fault.message.startswith('The member schema holds "long long long')
     assert len(fault.message) < 160
 
 

@@ -6,16 +6,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from weft.catalog.model import Principal
 from weft.faces import paging
 from weft.faces.core import answers
 from weft.faces.core.access import Scopes
-from weft.faces.core.errors import EXPECTED, EndpointNotFound, MethodNotAllowed, answer
+from weft.faces.core.errors import EXPECTED, answer
 from weft.faces.core.face import CoreFace
+from weft.faces.endpoint import Endpoint as AnyEndpoint
 from weft.faces.http import Refusal, Refused, authority, canonical_uuid, read_json, shown
 
 PREFIX = "/v1"
@@ -86,39 +86,29 @@ class Operation:
     scopes: Scopes
 
 
-class Endpoint:
-    """An address as an ASGI application: one operation a method, every other method is refused.
+class Endpoint(AnyEndpoint[Operation]):
+    """An address of this face."""
 
-    The token is looked at before all else, so that nothing can be learnt without one.
-    """
+    expected = EXPECTED
 
     def __init__(self, core: CoreFace, operations: Mapping[str, Operation]) -> None:
+        super().__init__(operations)
         self._core = core
-        self._operations = operations
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        id = self._core.new_id()
-        try:
-            response = await self._respond(request, id)
-        except EXPECTED as error:
-            response = answer(error, id)
-        except ClientDisconnect:
-            return  # nobody is left to answer
-        answers.dress(response, id, secure=scope["scheme"] == "https")
-        await response(scope, receive, send)
+    def authenticate(self, request: Request) -> Principal:
+        return self._core.verifier.verify(request.headers.getlist("authorization"))
 
-    async def _respond(self, request: Request, id: str) -> Response:
-        caller = self._core.verifier.verify(request.headers.getlist("authorization"))
-        if not self._operations:
-            raise EndpointNotFound
-        operation = self._operations.get(request.method)
-        if operation is None:
-            raise MethodNotAllowed(request.method, tuple(sorted(self._operations)))
+    async def perform(self, operation: Operation, request: Request, id: str, caller: Principal) -> Response:
         operation.scopes.check(caller)
         call = Call(self._core, request, id, caller, operation.scopes)
         _refuse_beta(call)
         return await operation.handle(call)
+
+    def answer(self, error: Exception, id: str) -> Response:
+        return answer(error, id)
+
+    def dress(self, response: Response, request: Request, id: str) -> None:
+        answers.dress(response, id, secure=request.scope["scheme"] == "https")
 
 
 def _refuse_beta(call: Call) -> None:

@@ -10,32 +10,20 @@ from typing import Any
 from msgspec import UNSET
 from starlette.responses import Response
 
-from weft.auth.errors import TokenFault, TokenRefused
+from weft.auth.errors import TokenRefused
 from weft.catalog.errors import ItemNotFound, NameTaken, RoleTooLow, WorkspaceNotFound
 from weft.contracts import core as wire
 from weft.engine.errors import JobEnded, JobNotFound, Overloaded, ScopeBusy, StoreUnavailable
 from weft.faces.core import answers
 from weft.faces.core.access import InsufficientScopes
+from weft.faces.endpoint import EndpointNotFound, MethodNotAllowed, headers_of, row_of
 from weft.faces.http import Refusal, Refused, shown
 
 log = logging.getLogger(__name__)
 
-UNAVAILABLE_SECONDS = 1
-
 
 class CoreError(Exception):
     """The root of the errors that only this face knows."""
-
-
-class EndpointNotFound(CoreError):
-    pass
-
-
-class MethodNotAllowed(CoreError):
-    def __init__(self, method: str, allowed: tuple[str, ...]) -> None:
-        super().__init__(method)
-        self.method = method
-        self.allowed = allowed
 
 
 class InvalidItemType(CoreError):
@@ -163,7 +151,7 @@ EXPECTED: tuple[type[Exception], ...] = (*TABLE, Refused)
 
 def answer(error: Exception, request_id: str) -> Response:
     """Return the answer to an error of one of the EXPECTED classes."""
-    row = _row(error)
+    row = row_of(error, TABLE, REFUSALS)
     if row.status >= 500:
         log.warning("request failed", extra={"request_id": request_id, "reason": str(error)})
     code = error.code.value if isinstance(error, TokenRefused) else row.code
@@ -175,14 +163,8 @@ def answer(error: Exception, request_id: str) -> Response:
         message=message,
         is_retriable=row.retriable,
     )
-    headers = {"x-ms-public-api-error-code": code, **_headers(error, row)}
+    headers = {"x-ms-public-api-error-code": code, **headers_of(error)}
     return answers.with_body(row.status, body, headers)
-
-
-def _row(error: Exception) -> Row:
-    if isinstance(error, Refused):
-        return REFUSALS[error.kind]
-    return next(TABLE[known] for known in type(error).__mro__ if known in TABLE)
 
 
 def _details(error: Exception) -> Any:
@@ -191,16 +173,3 @@ def _details(error: Exception) -> Any:
         return UNSET
     place = wire.ErrorRelatedResource(resource_id=error.field, resource_type="Parameter")
     return [wire.ErrorResponseDetails("InvalidParameter", error.message, related_resource=place)]
-
-
-def _headers(error: Exception, row: Row) -> dict[str, str]:
-    if isinstance(error, TokenRefused):
-        missing = error.code is TokenFault.MISSING
-        return {"WWW-Authenticate": "Bearer" if missing else 'Bearer error="invalid_token"'}
-    if isinstance(error, MethodNotAllowed):
-        return {"Allow": ", ".join(error.allowed)}
-    if isinstance(error, Overloaded):
-        return {"Retry-After": str(error.retry_after_seconds)}
-    if row.status == 503:
-        return {"Retry-After": str(UNAVAILABLE_SECONDS)}
-    return {}

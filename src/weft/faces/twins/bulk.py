@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from weft.engine.errors import JobNotFound
 from weft.engine.jobs import NO_LABELS, Job, JobKey, NewJob, WhenLost
 from weft.faces.twins.calls import Call
 from weft.twins.bulk_jobs import QUEUE
+
+
+async def page(call: Call, scope: str, path: str) -> tuple[Sequence[Job], str | None]:
+    """Return the jobs of *scope* that the caller's page holds, and the URL of what follows."""
+    size = call.page_size()
+    found = await call.twins.engine.oldest_first(scope, after=call.position(scope), limit=size + 1)
+    jobs = found[:size]
+    return jobs, call.onward(scope, jobs[-1].number, path) if len(found) > size else None
 
 
 async def submit(

@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from weft.catalog.model import Principal
 from weft.contracts.twins import API_VERSIONS
 from weft.faces import paging
+from weft.faces.endpoint import Endpoint as AnyEndpoint
 from weft.faces.http import Refusal, Refused, authority, read_json, shown
 from weft.faces.twins import access, answers
 from weft.faces.twins.access import DataRole
@@ -20,8 +20,6 @@ from weft.faces.twins.errors import (
     EXPECTED,
     ApiVersionMissing,
     ApiVersionUnknown,
-    EndpointNotFound,
-    MethodNotAllowed,
     answer,
 )
 from weft.faces.twins.face import TwinsFace
@@ -127,37 +125,21 @@ class Operation:
     is_versioned: bool = True
 
 
-class Endpoint:
-    """An address as an ASGI application: one operation a method, every other method is refused.
+class Endpoint(AnyEndpoint[Operation]):
+    """An address of this face."""
 
-    The token is looked at before all else, so that nothing can be learnt without one.
-    """
+    expected = EXPECTED
 
     def __init__(self, twins: TwinsFace, operations: Mapping[str, Operation]) -> None:
+        super().__init__(operations)
         self._twins = twins
-        self._operations = operations
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        id = self._twins.new_id()
-        try:
-            response = await self._respond(request, id)
-        except EXPECTED as error:
-            response = answer(error, id)
-        except ClientDisconnect:
-            return  # nobody is left to answer
-        trace = traceresponse(request.headers.getlist("traceparent"))
-        answers.dress(response, id, trace, secure=scope["scheme"] == "https")
-        await response(scope, receive, send)
-
-    async def _respond(self, request: Request, id: str) -> Response:
+    def authenticate(self, request: Request) -> Principal:
         caller = self._twins.verifier.verify(request.headers.getlist("authorization"))
         access.check_tenant(caller, self._twins.tenant)
-        if not self._operations:
-            raise EndpointNotFound
-        operation = self._operations.get(request.method)
-        if operation is None:
-            raise MethodNotAllowed(request.method, tuple(sorted(self._operations)))
+        return caller
+
+    async def perform(self, operation: Operation, request: Request, id: str, caller: Principal) -> Response:
         access.check_role(caller, operation.needs)
         if operation.is_job:
             self._twins.rate.take()
@@ -165,6 +147,13 @@ class Endpoint:
         if operation.is_versioned:
             _check_version(call)
         return await operation.handle(call)
+
+    def answer(self, error: Exception, id: str) -> Response:
+        return answer(error, id)
+
+    def dress(self, response: Response, request: Request, id: str) -> None:
+        trace = traceresponse(request.headers.getlist("traceparent"))
+        answers.dress(response, id, trace, secure=request.scope["scheme"] == "https")
 
 
 def _check_version(call: Call) -> None:

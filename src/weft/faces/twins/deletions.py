@@ -7,6 +7,7 @@ from urllib.parse import quote
 import msgspec
 from starlette.responses import Response
 
+from weft.catalog.catalog import random_id
 from weft.contracts import twins as wire
 from weft.engine.errors import JobConflict, JobNotFound
 from weft.engine.jobs import Job, JobKey
@@ -42,12 +43,8 @@ async def add(call: Call) -> Response:
 
 
 async def list_all(call: Call) -> Response:
-    size = call.page_size()
-    found = await call.twins.engine.oldest_first(DELETIONS, after=call.position(DELETIONS), limit=size + 1)
-    page = wire.DeleteJobs([_published(call, job) for job in found[:size]])
-    if len(found) > size:
-        page.next_link = call.onward(DELETIONS, found[size - 1].number, PATH)
-    return answers.with_body(200, page)
+    jobs, next_link = await bulk.page(call, DELETIONS, PATH)
+    return answers.with_body(200, wire.DeleteJobs([_published(call, job) for job in jobs], next_link))
 
 
 async def get(call: Call) -> Response:
@@ -62,7 +59,7 @@ async def get(call: Call) -> Response:
 def _operation_id(call: Call) -> str:
     given = call.header(OPERATION_ID)
     if given is None:
-        return call.twins.new_id()
+        return random_id()
     if not given.isascii():  # nobody agrees on what such bytes of a header say
         raise Refused(
             Refusal.BAD_PARAMETER, OPERATION_ID, f"{OPERATION_ID} must be ASCII, not {shown(given)}"

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 from starlette.responses import Response
 
-from weft.auth.errors import TokenFault, TokenRefused
+from weft.auth.errors import TokenRefused
 from weft.blobs.policy import UriRefused
 from weft.contracts import twins as wire
 from weft.engine.errors import (
@@ -22,6 +22,7 @@ from weft.engine.errors import (
     Overloaded,
     StoreUnavailable,
 )
+from weft.faces.endpoint import EndpointNotFound, MethodNotAllowed, headers_of, row_of
 from weft.faces.http import Refusal, Refused, shown
 from weft.faces.twins import answers
 from weft.faces.twins.access import RoleMissing, WrongTenant
@@ -31,23 +32,11 @@ from weft.twins.query.faults import QueryFault
 
 log = logging.getLogger(__name__)
 
-UNAVAILABLE_SECONDS = 1
 INVALID = "InvalidArgument"
 
 
 class TwinsFaceError(Exception):
     """The root of the errors that only this face knows."""
-
-
-class EndpointNotFound(TwinsFaceError):
-    pass
-
-
-class MethodNotAllowed(TwinsFaceError):
-    def __init__(self, method: str, allowed: tuple[str, ...]) -> None:
-        super().__init__(method)
-        self.method = method
-        self.allowed = allowed
 
 
 class ApiVersionMissing(TwinsFaceError):
@@ -243,20 +232,14 @@ EXPECTED: tuple[type[Exception], ...] = (*TABLE, Refused)
 
 def answer(error: Exception, id: str) -> Response:
     """Return the answer to an error of one of the EXPECTED classes."""
-    row = _row(error)
+    row = row_of(error, TABLE, REFUSALS)
     if row.status >= 500:
         log.warning("request failed", extra={"request_id": id, "reason": str(error)})
     named = {"x-ms-error-code": row.code} if row.code and row.in_header else {}
     media_type = answers.JSON if row.code else answers.GATE_JSON
     return answers.with_body(
-        row.status, _body(error, row), {**named, **_headers(error, row)}, media_type=media_type
+        row.status, _body(error, row), {**named, **_headers(error)}, media_type=media_type
     )
-
-
-def _row(error: Exception) -> Row:
-    if isinstance(error, Refused):
-        return REFUSALS[error.kind]
-    return next(TABLE[known] for known in type(error).__mro__ if known in TABLE)
 
 
 def _body(error: Exception, row: Row) -> wire.Wire:
@@ -279,14 +262,7 @@ def _more(error: Exception) -> tuple[list[wire.Error] | UnsetType, wire.InnerErr
     return details, wire.InnerError(error.faults[0].kind)
 
 
-def _headers(error: Exception, row: Row) -> dict[str, str]:
-    if isinstance(error, TokenRefused):
-        missing = error.code is TokenFault.MISSING
-        return {"WWW-Authenticate": "Bearer" if missing else 'Bearer error="invalid_token"'}
-    if isinstance(error, MethodNotAllowed):
-        return {"Allow": ", ".join(error.allowed)}
-    if isinstance(error, Overloaded | TooFast):
+def _headers(error: Exception) -> dict[str, str]:
+    if isinstance(error, TooFast):
         return {"Retry-After": str(error.retry_after_seconds)}
-    if row.status == 503:
-        return {"Retry-After": str(UNAVAILABLE_SECONDS)}
-    return {}
+    return headers_of(error)

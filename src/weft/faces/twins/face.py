@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from weft.catalog.catalog import random_id
 from weft.catalog.model import Principal
 from weft.engine.engine import Engine
 from weft.faces.twins.blobs import Blobs
@@ -51,6 +50,3 @@ class TwinsFace:
     rate: Rate = field(default_factory=Unlimited)
     page_size: int = 100
     query_limits: QueryLimits = LOCAL
-
-    def new_id(self) -> str:
-        return random_id()

@@ -26,12 +26,8 @@ async def add(call: Call) -> Response:
 
 
 async def list_all(call: Call) -> Response:
-    size = call.page_size()
-    found = await call.twins.engine.oldest_first(IMPORTS, after=call.position(IMPORTS), limit=size + 1)
-    page = wire.ImportJobs([published(call, job) for job in found[:size]])
-    if len(found) > size:
-        page.next_link = call.onward(IMPORTS, found[size - 1].number, PATH)
-    return answers.with_body(200, page)
+    jobs, next_link = await bulk.page(call, IMPORTS, PATH)
+    return answers.with_body(200, wire.ImportJobs([published(call, job) for job in jobs], next_link))
 
 
 async def get(call: Call) -> Response:
