@@ -51,13 +51,14 @@ from weft.faces.twins import routes as twins_routes
 from weft.faces.workload import doors as workload_doors
 from weft.faces.workload import routes as workload_routes
 from weft.faces.workload.routes import WorkloadHost
-from weft.hosted import HostedHints, HostedLeftovers, HostedWorkloads, LocalCredentials, hosted_key
+from weft.hosted import HostedHints, HostedLeftovers, HostedWorkloads, hosted_key
 from weft.kit.workload import load_workload
 from weft.runners.processes import ProcessRunner
 from weft.runners.remote_workload import RemoteWorkloadRunner
 from weft.settings import Settings
 from weft.stores.sqlite.store import SqliteStore
 from weft.twins_service import TwinsService
+from weft.workloads import LocalCredentials, Registry
 
 LETS_CORE_SEE_THE_END = timedelta(milliseconds=500)
 
@@ -68,7 +69,7 @@ def run(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code.
 
     Raises what refuses a start: stores.errors.StoreError, auth.errors.DataRefused,
-    engine.errors.StoreUnavailable, kit.errors.WorkloadNotLoaded, hosted.ItemTypeTaken, OSError for an
+    engine.errors.StoreUnavailable, kit.errors.WorkloadNotLoaded, workloads.ItemTypeTaken, OSError for an
     address in use.
     """
     logs.configure()
@@ -96,6 +97,7 @@ class Server:
         self._hosted = HostedWorkloads(
             [load_workload(name) for name in settings.workloads], self._home.tenant
         )
+        self._registry = Registry(self._hosted.item_types)
         self._store = SqliteStore.open(
             settings.data / "weft.db", writes_waiting=settings.limits.writes_waiting
         )
@@ -162,7 +164,7 @@ class Server:
         async with asyncio.TaskGroup() as tasks:
             port, serving = await self._listen(tasks)
             url = f"{self._settings.scheme}://{_in_url(self._settings.host)}:{port}"
-            self._hosted.served_at(f"{url}/workload", self._trust())
+            self._registry.served_at(f"{url}/workload", self._trust())
             self._workers = [
                 tasks.create_task(self._host_worker.work()),
                 tasks.create_task(self._call_workloads()),
@@ -275,7 +277,7 @@ class Server:
             engine=self._engine,
             catalog=catalog,
             verifier=BearerVerifier(self._keys, CORE_AUDIENCES, self._clock),
-            directory=self._hosted,
+            directory=self._registry,
             pace=settings.pace,
             limits=settings.limits,
             secret=self._keys.secret,
@@ -361,8 +363,8 @@ class Server:
         return RemoteWorkloadRunner(
             self._settings.caller,
             poll=self._settings.pace.poll,
-            directory=self._hosted,
-            credentials=LocalCredentials(self._issuer, self._hosted),
+            directory=self._registry,
+            credentials=LocalCredentials(self._issuer),
             clock=self._clock,
             hints=HostedHints(self._engine),
             leftovers=HostedLeftovers(self._engine),

@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import Any
 
 from weft.auth.certificate import Certificate
-from weft.engine.jobs import Job
-from weft.runners.workload_endpoint import Endpoint
+from weft.catalog.item_types import Backend
+from weft.runners.workload_endpoint import Endpoint, Person
 
 
 class Call(StrEnum):
@@ -131,12 +131,16 @@ class FaultServer:
         faults = self._faults[self._next_call]
         if faults and faults[0] is Fault.REFUSED:
             self.fired[self._next_call, faults.pop(0)] += 1
-            return Endpoint(f"http://127.0.0.1:{self._closed_port}/workload", "Contoso")
+            return self._at(f"http://127.0.0.1:{self._closed_port}/workload")
         scheme = "https" if self._served_with else "http"
-        return Endpoint(f"{scheme}://127.0.0.1:{self._port}/workload", "Contoso", self._trusts)
+        return self._at(f"{scheme}://127.0.0.1:{self._port}/workload", self._trusts)
 
-    def headers(self, job: Job) -> dict[str, str]:
-        return {"Authorization": "SubjectAndAppToken1.0 secret", "x-ms-client-tenant-id": "the-tenant"}
+    def _at(self, url: str, tls: ssl.SSLContext | None = None) -> Endpoint:
+        backend = Backend(workload="Contoso", audience="api://contoso", publisher_tenant="", url=url)
+        return Endpoint(backend, tls)
+
+    def authorization(self, backend: Backend, person: Person) -> str:
+        return "SubjectAndAppToken1.0 secret"
 
     # ---- serving
 

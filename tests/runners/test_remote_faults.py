@@ -53,6 +53,9 @@ class Caller:
             "item_type": "Contoso.FinanceAnalytics.Forecast",
             "invoke_type": "Manual",
             "request_id": REQUEST_ID,
+            "tenant": "the-tenant",
+            "user": "ada",
+            "user_name": "Ada",
         }
         await self.engine.submit(
             NewJob(

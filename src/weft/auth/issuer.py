@@ -84,28 +84,33 @@ class Issuer:
         user_id: str | None = None,
         tenant: str | None = None,
         lifetime: timedelta | None = None,
+        *,
+        audience: str | None = None,
+        publisher_tenant: str | None = None,
     ) -> str:
         """Return the whole `Authorization` value with which Fabric calls *workload* for a user of *tenant*.
 
-        *lifetime* is that of the subject token. The same value is returned again during the first half of
-        its life: each one costs two signatures.
+        *user* "": for nobody, without a subject token. *lifetime* is that of the subject token. *audience*
+        and *publisher_tenant* are those of a workload of the home tenant where they are not given. The same
+        value is returned again during the first half of its life: each one costs two signatures.
         """
         tenant = tenant or self._home.tenant
+        publisher = publisher_tenant or self._home.tenant
+        audience = audience or resource_id(publisher, workload)
         now = self._clock.now()
-        wanted = (workload, user, user_id, tenant, lifetime)
+        wanted = (audience, publisher, user, user_id, tenant, lifetime)
         known = self._headers.get(wanted, now)
         if known is not None:
             return known
         life = SUBJECT_LIFETIME if lifetime is None else lifetime
-        audience = resource_id(self._home.tenant, workload)
-        app = self._app_claims(FABRIC_APP, FABRIC_APP, self._home.tenant) | self._frame(
-            self._home.tenant, audience, max(APP_LIFETIME, life), now
+        app = self._app_claims(FABRIC_APP, FABRIC_APP, publisher) | self._frame(
+            publisher, audience, max(APP_LIFETIME, life), now
         )
         subject = self._user_claims(user, user_id, tenant, (CONTROL_SCOPE,), FABRIC_APP) | self._frame(
             tenant, audience, life, now
         )
         header = (
-            f'SubjectAndAppToken1.0 subjectToken="{self._keys.sign(subject)}", '
+            f'SubjectAndAppToken1.0 subjectToken="{self._keys.sign(subject) if user else ""}", '
             f'appToken="{self._keys.sign(app)}"'
         )
         self._headers.put(wanted, header, now + life / 2)

@@ -1,5 +1,7 @@
 """What can be expected to go wrong with workspaces and items."""
 
+from weft.engine.jobs import JobError
+
 
 class CatalogError(Exception):
     """The root of the expected errors of the catalog."""
@@ -32,3 +34,16 @@ class RoleTooLow(CatalogError):
     def __init__(self, needed: str) -> None:
         super().__init__(f"needs the role {needed} in the workspace")
         self.needed = needed
+
+
+class ItemRefused(CatalogError):
+    """The workload that owns the item's type refused what was asked, or could not be reached.
+
+    *status*: what it answered, None where no answer came. *body*: its answer as it came, bounded.
+    """
+
+    def __init__(self, error: JobError, *, status: int | None = None, body: bytes = b"") -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.status = status
+        self.body = body

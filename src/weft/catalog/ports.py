@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from weft.catalog.model import Item, Role, Workspace
+from weft.catalog.model import Item, Principal, Role, Workspace
 
 
 class CatalogStore(Protocol):
@@ -38,3 +38,46 @@ class CatalogStore(Protocol):
         """Return the items, of *type* if given, oldest first, above number *after*."""
 
     async def delete_item(self, workspace: str, id: str) -> bool: ...
+
+
+class ItemLifecycle(Protocol):
+    """Tells the workload that owns an item's type what becomes of the item, and returns when it has answered.
+
+    *payload* is a JSON object as text, *definition* the contract's ItemDefinition as JSON text; b"": none.
+    Calls raise errors.ItemRefused where the workload refuses, or cannot be reached.
+    """
+
+    async def created(
+        self, caller: Principal, item: Item, *, payload: bytes = b"", definition: bytes = b""
+    ) -> None: ...
+
+    async def updated(
+        self, caller: Principal, item: Item, *, payload: bytes = b"", definition: bytes = b""
+    ) -> None:
+        """*item* is as it will be."""
+
+    async def deleted(self, caller: Principal, item: Item, *, is_soft: bool = False) -> None:
+        """Nothing is raised: a delete cannot be blocked. It is repeated for a while, then given up."""
+
+    async def payload(self, caller: Principal, item: Item) -> bytes:
+        """Return what the workload shows of the item, a JSON value; b"": nothing."""
+
+
+class NoLifecycle:
+    """For catalogs without workloads."""
+
+    async def created(
+        self, caller: Principal, item: Item, *, payload: bytes = b"", definition: bytes = b""
+    ) -> None:
+        return
+
+    async def updated(
+        self, caller: Principal, item: Item, *, payload: bytes = b"", definition: bytes = b""
+    ) -> None:
+        return
+
+    async def deleted(self, caller: Principal, item: Item, *, is_soft: bool = False) -> None:
+        return
+
+    async def payload(self, caller: Principal, item: Item) -> bytes:
+        return b""

@@ -7,6 +7,10 @@ HOSTED = "workload"
 """The queue, and the first word of the scopes, of jobs that this server does as a workload's host."""
 
 
+HOOKS = "workload-hooks"
+"""The queue, and the first word of the scopes, of calls of a hosted workload's item hooks."""
+
+
 def of_workspace(workspace: str) -> str:
     """Return the scope above those of all items of a workspace."""
     return f"{CORE}/{workspace}"

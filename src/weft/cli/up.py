@@ -113,9 +113,9 @@ def _serve(settings: Settings) -> int:
     from weft.app import run  # noqa: PLC0415
     from weft.auth.errors import DataRefused  # noqa: PLC0415
     from weft.engine.errors import StoreUnavailable  # noqa: PLC0415
-    from weft.hosted import ItemTypeTaken  # noqa: PLC0415
     from weft.kit.errors import WorkloadNotLoaded  # noqa: PLC0415
     from weft.stores.errors import StoreError  # noqa: PLC0415
+    from weft.workloads import ItemTypeTaken  # noqa: PLC0415
 
     try:
         return run(settings)

@@ -6,7 +6,7 @@ Source: Microsoft-Fabric-workload-development-sample, Backend/src/Contracts/Fabr
 from enum import StrEnum
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 
 class Wire(Struct, rename="camel", omit_defaults=True):
@@ -69,6 +69,44 @@ class CreateItemJobInstanceRequest(Wire):
 
     invoke_type: str
     creation_payload: dict[str, Any] | UnsetType | None = UNSET
+
+
+class CreateItemRequest(Wire):
+    """*creation_payload* is passed on as it is: the control plane neither stores nor reads it."""
+
+    display_name: str
+    description: str | UnsetType | None = UNSET
+    creation_payload: dict[str, Any] | UnsetType | None = UNSET
+
+
+class UpdateItemRequest(Wire):
+    """PATCH semantics: a member that is missing or null leaves what is known as it is."""
+
+    display_name: str | UnsetType | None = UNSET
+    description: str | UnsetType | None = UNSET
+    update_payload: dict[str, Any] | UnsetType | None = UNSET
+
+
+class GetItemPayloadResponse(Wire):
+    item_payload: Raw | UnsetType = UNSET
+
+
+class ResolutionContext(StrEnum):
+    """What an endpoint resolution service may be told (EndpointResolutionContextPropertyName)."""
+
+    ENDPOINT_NAME = "EndpointName"
+    TENANT_REGION = "TenantRegion"
+    WORKSPACE_REGION = "WorkspaceRegion"
+    TENANT_ID = "TenantId"
+
+
+class EndpointResolutionRequest(Wire):
+    context: list[NameValuePair]
+
+
+class EndpointResolutionResponse(Wire):
+    url: str
+    ttl_in_minutes: int
 
 
 class ItemJobInstanceState(Wire):

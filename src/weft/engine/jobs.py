@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -75,11 +75,30 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunPolicy:
+    """How the jobs of one type are run.
+
+    *timeout*: how long one attempt may take. *retries*: how often a failed job starts again, unless its error
+    is permanent; the waits double from *backoff_first* to *backoff_most*. *resumable*: a job whose process or
+    server is lost starts again in place of failing. *concurrency*: how many run at once; None: no limit of
+    its own.
+    """
+
+    timeout: timedelta | None = None
+    retries: int = 0
+    backoff_first: timedelta = timedelta(seconds=1)
+    backoff_most: timedelta = timedelta(minutes=1)
+    resumable: bool = False
+    concurrency: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
     """What is known of a job before the engine has it.
 
     *kind* is the job type, *payload* JSON as received, *labels* what the face and the runner need to know,
-    *fingerprint* a digest of the request: the same id with another fingerprint is a conflict.
+    *fingerprint* a digest of the request: the same id with another fingerprint is a conflict. *unique*: where
+    a job of the same *unique* lives, this one is a duplicate; "": it never is.
     """
 
     key: JobKey
@@ -90,6 +109,7 @@ class NewJob:
     fingerprint: bytes = b""
     submitted_by: str = ""
     when_lost: WhenLost = WhenLost.FAIL
+    unique: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +210,14 @@ class Stopped:
 
     started_at: datetime | None = None
     ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A runner's word that this attempt failed with *error*, and that another may start *after* a while."""
+
+    error: JobError
+    after: timedelta
 
 
 Outcome = Completed | Failed | Stopped

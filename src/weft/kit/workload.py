@@ -6,9 +6,12 @@ import importlib
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from datetime import timedelta
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from weft.engine.jobs import RunPolicy
 from weft.kit.context import JobContext
 from weft.kit.errors import WorkloadInvalid, WorkloadNotLoaded
 
@@ -19,32 +22,84 @@ _F = TypeVar("_F", bound=JobFunction)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,255}")
 
 
+class ItemHook(StrEnum):
+    """What stands in the place of a job type where a hook is called: no job type can be called so."""
+
+    CREATE = "@create"
+    UPDATE = "@update"
+    DELETE = "@delete"
+    RESTORE = "@restore"
+
+
 class Workload:
     """What a module exports to be hosted: `workload = Workload("Contoso.FinanceAnalytics")`."""
 
     def __init__(self, name: str) -> None:
         self.name = _checked("workload", name)
         self._jobs: dict[JobName, JobFunction] = {}
+        self._policies: dict[JobName, RunPolicy] = {}
+        self._hooks: dict[JobName, JobFunction] = {}
         self._spelling: dict[JobName, JobName] = {}
 
     def __repr__(self) -> str:
         return f"<Workload {self.name} with {len(self._jobs)} job types>"
 
-    def job(self, item_type: str, job_type: str) -> Callable[[_F], _F]:
+    def job(  # noqa: PLR0913 - each says one thing of the job type
+        self,
+        item_type: str,
+        job_type: str,
+        *,
+        timeout: float | None = None,
+        retries: int = 0,
+        backoff: float = 1.0,
+        longest_backoff: float = 60.0,
+        resumable: bool = False,
+        concurrency: int | None = None,
+    ) -> Callable[[_F], _F]:
         """Make the decorated function, plain or async, the job *job_type* of items of *item_type*.
 
         It is called with a JobContext and the payload (the JSON value that came with the job, `{}` where
         none did), in a process of its own; what it returns, a JSON value, is kept as the job's result.
-        Raises WorkloadInvalid for a malformed name, a name that is taken in any case, and a function that
+        Times are seconds; see RunPolicy for what they and the others mean. Raises WorkloadInvalid for a
+        malformed name, a name that is taken in any case, a setting out of its range, and a function that
         cannot be called so.
         """
         name = (_checked("item type", item_type), _checked("job type", job_type))
+        policy = RunPolicy(
+            timeout=None if timeout is None else timedelta(seconds=timeout),
+            retries=retries,
+            backoff_first=timedelta(seconds=backoff),
+            backoff_most=timedelta(seconds=longest_backoff),
+            resumable=resumable,
+            concurrency=concurrency,
+        )
 
         def register(function: _F) -> _F:
             self._add(name, function)
+            self._policies[name] = policy
             return function
 
         return register
+
+    def on_create(self, item_type: str) -> Callable[[_F], _F]:
+        """Make the decorated function the hook that is called before an item of *item_type* is made.
+
+        It is called like a job, with a JobContext and the Item. What it raises keeps the item from being
+        made; what it returns, a JSON object, becomes the item's payload; None: the payload that came.
+        """
+        return self._hook(item_type, ItemHook.CREATE)
+
+    def on_update(self, item_type: str) -> Callable[[_F], _F]:
+        """As on_create, before an item is changed; the Item is as it will be."""
+        return self._hook(item_type, ItemHook.UPDATE)
+
+    def on_delete(self, item_type: str) -> Callable[[_F], _F]:
+        """As on_create, when an item is deleted and its jobs have stopped; what it raises is logged only."""
+        return self._hook(item_type, ItemHook.DELETE)
+
+    def on_restore(self, item_type: str) -> Callable[[_F], _F]:
+        """As on_create, before an item that was deleted softly is there again."""
+        return self._hook(item_type, ItemHook.RESTORE)
 
     @property
     def jobs(self) -> Mapping[JobName, JobFunction]:
@@ -52,26 +107,58 @@ class Workload:
         return MappingProxyType(self._jobs)
 
     @property
+    def hooks(self) -> Mapping[JobName, JobFunction]:
+        """The hooks by item type and ItemHook."""
+        return MappingProxyType(self._hooks)
+
+    @property
     def item_types(self) -> tuple[str, ...]:
         """The item types, in the order of their registration."""
-        return tuple(dict.fromkeys(item_type for item_type, _ in self._jobs))
+        return tuple(dict.fromkeys(item_type for item_type, _ in (*self._jobs, *self._hooks)))
+
+    def job_types(self, item_type: str) -> tuple[str, ...]:
+        """Return the job types of *item_type*, as registered, in the order of their registration."""
+        return tuple(job_type for known, job_type in self._jobs if known == item_type)
+
+    def policy(self, item_type: str, job_type: str) -> RunPolicy:
+        """Return how jobs of a registered name are run."""
+        return self._policies[item_type, job_type]
+
+    def has_hook(self, item_type: str, hook: ItemHook) -> bool:
+        return (item_type, hook) in self._hooks
 
     def find(self, item_type: str, job_type: str) -> JobName | None:
         """Return the registered spelling of a name given in any case, or None."""
         return self._spelling.get(_folded((item_type, job_type)))
 
+    def _hook(self, item_type: str, hook: ItemHook) -> Callable[[_F], _F]:
+        name = (_checked("item type", item_type), hook)
+
+        def register(function: _F) -> _F:
+            if name in self._hooks:
+                raise WorkloadInvalid(f"item type {item_type!r} has a hook {hook[1:]!r} already")
+            self._check_spelling(item_type)
+            _check_signature(name, function)
+            self._hooks[name] = function
+            return function
+
+        return register
+
     def _add(self, name: JobName, function: JobFunction) -> None:
         taken = self.find(*name)
         if taken is not None:
             raise WorkloadInvalid(f"job {_said(name)} is registered already, as {_said(taken)}")
-        spelling = {item_type.lower(): item_type for item_type in self.item_types}
-        if spelling.get(name[0].lower(), name[0]) != name[0]:
-            raise WorkloadInvalid(
-                f"item type {name[0]!r} is registered already, as {spelling[name[0].lower()]!r}"
-            )
+        self._check_spelling(name[0])
         _check_signature(name, function)
         self._jobs[name] = function
         self._spelling[_folded(name)] = name
+
+    def _check_spelling(self, item_type: str) -> None:
+        spelling = {known.lower(): known for known in self.item_types}
+        if spelling.get(item_type.lower(), item_type) != item_type:
+            raise WorkloadInvalid(
+                f"item type {item_type!r} is registered already, as {spelling[item_type.lower()]!r}"
+            )
 
 
 def load_workload(spec: str) -> Workload:

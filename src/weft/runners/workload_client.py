@@ -14,6 +14,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from weft.catalog.item_types import Backend
 from weft.contracts.workload import InvokeType
 from weft.engine.jobs import Job
 from weft.engine.ports import Clock
@@ -27,7 +28,7 @@ from weft.runners.workload_answers import (
     reported,
     told,
 )
-from weft.runners.workload_endpoint import Credentials, Directory, Leftovers
+from weft.runners.workload_endpoint import Credentials, Directory, Leftovers, Person
 
 log = logging.getLogger(__name__)
 
@@ -102,12 +103,12 @@ class WorkloadClient:
         if endpoint is None:
             answer = await self._leftovers.answer(call, job)
         else:
-            url = URL(endpoint.base_url + path_of(job) + suffix, encoded=True)
+            url = URL(endpoint.backend.url + path_of(job) + suffix, encoded=True)
             send = partial(
                 self._open.request,
                 method,
                 url,
-                headers=self._headers(job, body),
+                headers=self._headers(endpoint.backend, job, body),
                 data=body,
                 allow_redirects=False,
                 ssl=endpoint.tls or True,
@@ -144,10 +145,12 @@ class WorkloadClient:
             read = created if call == "create" else reported
             return read(status, content or b"", response.headers.get("Retry-After"), now=self._clock.now())
 
-    def _headers(self, job: Job, body: bytes | None) -> dict[str, str]:
+    def _headers(self, backend: Backend, job: Job, body: bytes | None) -> dict[str, str]:
         request_id = str(uuid4())
+        person = Person.of(job)
         headers = {
-            **self._credentials.headers(job),
+            "Authorization": self._credentials.authorization(backend, person),
+            "x-ms-client-tenant-id": person.tenant,
             "ActivityId": job.labels.get("request_id") or request_id,
             "RequestId": request_id,
         }

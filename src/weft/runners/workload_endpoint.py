@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from weft.catalog.item_types import Backend
 from weft.engine.jobs import Job, JobError
 from weft.runners.workload_answers import Answer, Refused, Silence
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a workload's backend is. *base_url* has no slash at its end.
+    """Where a workload's backend is, with the base URL filled in for one that this server hosts.
 
     *tls*: what trusts its certificate; None: what the machine trusts.
     """
 
-    base_url: str
-    workload: str
+    backend: Backend
     tls: ssl.SSLContext | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """For whom a workload is called: *user* is an object id, "" for nobody (deletes and resolutions only)."""
+
+    tenant: str
+    user: str = ""
+    name: str = ""
+
+    @classmethod
+    def of(cls, job: Job) -> Person:
+        labels = job.labels
+        return cls(labels["tenant"], labels["user"], labels["user_name"])
 
 
 class Directory(Protocol):
@@ -29,8 +42,8 @@ class Directory(Protocol):
 
 
 class Credentials(Protocol):
-    def headers(self, job: Job) -> Mapping[str, str]:
-        """Return what proves to the workload who calls, for whom and for which tenant, fresh for one call."""
+    def authorization(self, backend: Backend, person: Person) -> str:
+        """Return the SubjectAndAppToken1.0 value that proves to *backend* who calls, and for whom."""
 
 
 class Leftovers(Protocol):

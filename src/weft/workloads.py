@@ -1,0 +1,102 @@
+"""Every item type that jobs can run on: by name, with where and as whom its workload is called."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable
+from dataclasses import replace
+
+from weft.auth.issuer import Issuer
+from weft.catalog.item_types import Backend, Dedup, ItemType
+from weft.contracts.core import InvokeType
+from weft.runners.workload_endpoint import Endpoint, Person
+
+
+class ItemTypeTaken(Exception):
+    """Two workloads have jobs for one item type."""
+
+    def __init__(self, item_type: str, one: str, other: str) -> None:
+        super().__init__(f"item type {item_type!r} is of {one!r} and of {other!r}")
+
+
+class Registry:
+    """Finds item types by their name in any ASCII case, and tells where their workloads are."""
+
+    def __init__(self, item_types: Iterable[ItemType]) -> None:
+        """Raises ItemTypeTaken."""
+        self._known: dict[str, ItemType] = {}
+        self._hosted_at = ""
+        self._tls: ssl.SSLContext | None = None
+        for item_type in item_types:
+            self._add(item_type)
+
+    def served_at(self, base_url: str, tls: ssl.SSLContext | None) -> None:
+        """Take note of where this server's host face is, once its port is known, and what trusts it."""
+        self._hosted_at = base_url
+        self._tls = tls
+
+    @property
+    def all(self) -> tuple[ItemType, ...]:
+        return tuple(self._known.values())
+
+    def find(self, name: str) -> ItemType | None:
+        return self._known.get(_folded(name))
+
+    def item_type(self, name: str) -> str | None:
+        """Return the registered spelling of an item type given in any ASCII case."""
+        found = self.find(name)
+        return None if found is None else found.name
+
+    def job_type(self, item_type: str, name: str) -> str | None:
+        """Return the registered spelling of a job type given in any ASCII case.
+
+        Where the job types are not registered, any name is its own spelling.
+        """
+        found = self.find(item_type)
+        if found is None:
+            return None
+        if found.job_types is None:
+            return name
+        return next((known for known in found.job_types if _folded(known) == _folded(name)), None)
+
+    def dedup(self, item_type: str, invoke_type: InvokeType) -> Dedup:
+        """Return which live jobs make a new one of *item_type*, invoked so, a duplicate."""
+        found = self.find(item_type)
+        if found is None:
+            return Dedup.NONE
+        return found.scheduled if invoke_type is InvokeType.SCHEDULED else found.on_demand
+
+    def endpoint(self, item_type: str) -> Endpoint | None:
+        found = self.find(item_type)
+        if found is None:
+            return None
+        if found.backend.url:
+            return Endpoint(found.backend)
+        return Endpoint(replace(found.backend, url=self._hosted_at), self._tls)
+
+    def _add(self, item_type: ItemType) -> None:
+        other = self.find(item_type.name)
+        if other is not None:
+            raise ItemTypeTaken(item_type.name, other.backend.workload, item_type.backend.workload)
+        self._known[_folded(item_type.name)] = item_type
+
+
+class LocalCredentials:
+    """Proves to a workload who calls, with tokens of the local issuer."""
+
+    def __init__(self, issuer: Issuer) -> None:
+        self._issuer = issuer
+
+    def authorization(self, backend: Backend, person: Person) -> str:
+        return self._issuer.subject_and_app(
+            backend.workload,
+            person.name,
+            person.user or None,
+            person.tenant,
+            audience=backend.audience,
+            publisher_tenant=backend.publisher_tenant,
+        )
+
+
+def _folded(name: str) -> str:
+    return name.lower() if name.isascii() else name
