@@ -28,6 +28,8 @@ READS = "state GETs"
 BUSY_READS = "state GETs while two CPU-bound jobs run"
 JOBS = "no-op jobs, host create to Completed"
 FASTAPI_CREATES = "creates, FastAPI app"
+SAMPLE_CREATES = "creates, sample backend"
+SAMPLE_READS = "state GETs, sample backend"
 READY = "weft ready, seconds"
 
 Runs = list[dict[str, dict[str, Any]]]
@@ -97,10 +99,17 @@ def _together(values: list[Any]) -> Any:
 
 def _aims(medians: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     creates = medians[CREATES]["per_second"]
-    ratio = round(creates / max(1.0, medians[FASTAPI_CREATES]["per_second"]), 1)
+    ratio = _times(creates, medians[FASTAPI_CREATES])
     rows = [
         ("durable creates/s at the host", creates, ">=", 3000),
         ("times the FastAPI app's creates/s", ratio, ">=", 5),
+        ("times the sample backend's creates/s", _times(creates, medians[SAMPLE_CREATES]), ">=", 10),
+        (
+            "times the sample backend's state GETs/s",
+            _times(medians[READS]["per_second"], medians[SAMPLE_READS]),
+            ">=",
+            10,
+        ),
         ("state GETs/s", medians[READS]["per_second"], ">=", 6000),
         ("no-op jobs/s", medians[JOBS]["per_second"], ">=", 500),
         ("p99 of GET while two CPU-bound jobs run, ms", medians[BUSY_READS]["p99"], "<=", 50),
@@ -110,6 +119,10 @@ def _aims(medians: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
         {"what": what, "measured": value, "aim": f"{sign} {aim}", "met": _met(value, sign, aim)}
         for what, value, sign, aim in rows
     ]
+
+
+def _times(ours: float, theirs: Mapping[str, Any]) -> float:
+    return round(ours / max(1.0, theirs["per_second"]), 1)
 
 
 def _met(value: float, sign: str, aim: float) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,9 @@ Figures = dict[str, Measured | dict[str, float]]
 
 WAIT_SECONDS = 60.0
 KNOWN_JOBS = 1000
+JOBS_KILLED = 100
+SLEEP_SECONDS = 20.0
+SETTLE_SECONDS = 45.0
 NOOP = {"noop": True}
 CREATE = {"invokeType": "Manual", "creationPayload": NOOP}
 
@@ -82,6 +87,53 @@ def fastapi(data: Path, seconds: float) -> Figures:
         return {**figures, "memory of the FastAPI app, MiB": server.most_memory}
 
 
+def sample(data: Path, seconds: float) -> Figures:
+    figures: Figures = {}
+    for remembers, how in ((False, "sample backend"), (True, "sample backend that remembers tokens")):
+        folder = data / how.replace(" ", "-")
+        folder.mkdir(mode=0o700, parents=True)
+        with servers.sample_backend(folder, remembers_tokens=remembers) as server:
+            host = Host(server, folder)
+            figures[f"creates, {how}"] = host.creates(seconds)
+            figures[f"state GETs, {how}"] = host.reads(host.known_jobs("Completed"), seconds)
+            figures[f"memory of the {how}, MiB"] = server.most_memory
+    return figures
+
+
+def left_after_kill(data: Path, _seconds: float) -> Figures:
+    """Kill -9 each server while 100 jobs run, start it again, and see what its jobs have come to."""
+    data.mkdir(mode=0o700)
+    names = {
+        "jobs of weft, resumable, after kill -9": (_weft_with_room, "resumable"),
+        "jobs of weft after kill -9": (_weft_with_room, "sleep"),
+        "jobs of the sample backend after kill -9": (servers.sample_backend, None),
+    }
+    figures: Figures = {}
+    for number, (name, (serve, job_type)) in enumerate(names.items()):
+        folder = data / str(number)
+        folder.mkdir(mode=0o700)
+        figures[name] = _left(folder, serve, job_type)
+    return figures
+
+
+def _weft_with_room(data: Path) -> AbstractContextManager[Server]:
+    """Serve weft with a process for each of the jobs."""
+    (data / "weft.toml").write_text(f"[runner]\nprocesses = {JOBS_KILLED}\n")
+    return servers.weft(data)
+
+
+def _left(
+    data: Path, serve: Callable[[Path], AbstractContextManager[Server]], job_type: str | None
+) -> dict[str, float]:
+    with serve(data) as server:
+        host = Host(server, data)
+        paths = host.running_jobs(job_type)
+    with serve(data) as server:
+        time.sleep(SETTLE_SECONDS)  # then what is said of a job is what it has come to, or stays so
+        states = Counter(Host(server, data).state(path, of=job_type) for path in paths)
+    return {state: states[state] for state in ("Completed", "Failed", "InProgress", "NotStarted", "unknown")}
+
+
 def starts(data: Path, _seconds: float) -> Figures:
     with servers.weft(data) as server:
         first = server.ready_seconds
@@ -92,6 +144,8 @@ def starts(data: Path, _seconds: float) -> Figures:
 ALL: tuple[Callable[[Path, float], Figures], ...] = (
     creates_while_pool_is_held,
     fastapi,
+    sample,
+    left_after_kill,
     creates_while_jobs_run,
     reads,
     noop_jobs,
@@ -137,6 +191,28 @@ class Host:
         for path in paths:
             _until(partial(self._is, settled, path, self._headers), f"a job is {settled}")
         return paths
+
+    def running_jobs(self, job_type: str | None) -> list[str]:
+        """Begin jobs that take a while, of our own item type or (None) of the sample's; return their paths."""
+        headers, pattern = (
+            (self._headers, self._instances)
+            if job_type is None
+            else (self._own_headers, _instances(ITEM_TYPE, job_type))
+        )
+        paths = [pattern.replace("{id}", str(uuid4())) for _ in range(JOBS_KILLED)]
+        body = {"invokeType": "Manual", "creationPayload": {"seconds": SLEEP_SECONDS}}
+        for path in paths:
+            status, _, content = self._server.call("POST", path, headers, body)
+            if status != 202:
+                raise RuntimeError(f"create answered {status} {content}")
+        for path in paths:
+            _until(partial(self._is, "InProgress", path, headers), "all jobs run")
+        return paths
+
+    def state(self, path: str, *, of: str | None) -> str:
+        headers = self._headers if of is None else self._own_headers
+        status, _, content = self._server.call("GET", path, headers)
+        return str(content["status"]) if status == 200 else "unknown"
 
     def hold_pool(self, job_type: str) -> None:
         """Occupy every process of the pool, by as many jobs as the server runs at once."""

@@ -94,16 +94,28 @@ def weft(data: Path, *options: str) -> Iterator[Server]:
 @contextmanager
 def fastapi_app(data: Path) -> Iterator[Server]:
     """Serve bench/fastapi_app.py with the same HTTP server, event loop and parser as weft."""
+    with _by_uvicorn("bench.fastapi_app:app", data, {}) as server:
+        yield server
+
+
+@contextmanager
+def sample_backend(data: Path, *, remembers_tokens: bool = False) -> Iterator[Server]:
+    """Serve bench/sample_backend.py likewise."""
+    environment = {"BENCH_REMEMBERS": "1"} if remembers_tokens else {}
+    with _by_uvicorn("bench.sample_backend:app", data, environment) as server:
+        yield server
+
+
+@contextmanager
+def _by_uvicorn(app: str, data: Path, environment: dict[str, str]) -> Iterator[Server]:
     port = _free_port()
-    command = [sys.executable, "-m", "uvicorn", "bench.fastapi_app:app", "--port", str(port)]
+    command = [sys.executable, "-m", "uvicorn", app, "--port", str(port)]
     command += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
     began = time.monotonic()
-    with _process(command, data, {"BENCH_DATA": str(data)}) as process:
+    with _process(command, data, {"BENCH_DATA": str(data), **environment}) as process:
         while not _answers(port):
             if process.poll() is not None or time.monotonic() - began > START_SECONDS:
-                raise RuntimeError(
-                    f"the FastAPI app does not serve; its log: {_log(data).read_text()[-2000:]}"
-                )
+                raise RuntimeError(f"{app} does not serve; its log: {_log(data).read_text()[-2000:]}")
             time.sleep(0.02)
         yield Server(port, process.pid, data, time.monotonic() - began)
 

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from pathlib import Path
 
+from jwt import PyJWK, PyJWKSet
+
 from weft.auth.home import Home
 from weft.auth.issuer import Issuer
 from weft.auth.keys import Keys
@@ -39,3 +41,9 @@ def twins_headers(data: Path) -> dict[str, str]:
 def verifier(data: Path) -> SubjectAndAppVerifier:
     tenant = Home.open(data).tenant
     return SubjectAndAppVerifier(Keys.open(data), tenant, [resource_id(tenant, forecast.name)], SystemClock())
+
+
+def public_key(data: Path) -> PyJWK:
+    """Return the local issuer's key as a library that knows nothing of weft reads it."""
+    (key,) = PyJWKSet.from_dict(Keys.open(data).jwks()).keys
+    return key

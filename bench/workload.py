@@ -1,6 +1,5 @@
-"""Jobs that hold the pool: one sleeps, one uses a whole core, one does nothing."""
+"""Jobs that hold the pool, one asleep, one on a whole core; and one that does nothing."""
 
-import time
 from typing import Any
 
 from weft import JobContext, Workload
@@ -18,8 +17,12 @@ def noop(ctx: JobContext, payload: dict[str, Any]) -> None:
 
 @workload.job(ITEM_TYPE, "sleep")
 def sleep(ctx: JobContext, payload: dict[str, Any]) -> None:
-    while not ctx.cancelled:
-        time.sleep(0.1)
+    ctx.wait_cancelled(payload.get("seconds"))
+
+
+@workload.job(ITEM_TYPE, "resumable", resumable=True)
+def resumable(ctx: JobContext, payload: dict[str, Any]) -> None:
+    ctx.wait_cancelled(payload["seconds"])
 
 
 @workload.job(ITEM_TYPE, "spin")
