@@ -122,7 +122,7 @@ def _aims(medians: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _times(ours: float, theirs: Mapping[str, Any]) -> float:
-    return round(ours / max(1.0, theirs["per_second"]), 1)
+    return round(ours / max(1.0, float(theirs["per_second"])), 1)
 
 
 def _met(value: float, sign: str, aim: float) -> bool:

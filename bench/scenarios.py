@@ -193,7 +193,7 @@ class Host:
         return paths
 
     def running_jobs(self, job_type: str | None) -> list[str]:
-        """Begin jobs that take a while, of our own item type or (None) of the sample's; return their paths."""
+        """Begin jobs that take a while, of our item type or (None) of the sample's; return their paths."""
         headers, pattern = (
             (self._headers, self._instances)
             if job_type is None
