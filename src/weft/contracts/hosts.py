@@ -1,0 +1,27 @@
+"""The host names of Microsoft's services for which a local Fabric answers, and those that it keeps away."""
+
+from __future__ import annotations
+
+from typing import Final
+
+LOGIN_HOST: Final = "login.microsoftonline.com"
+LOGIN_HOSTS: Final = (LOGIN_HOST, "login.windows.net", "login.microsoft.com", "sts.windows.net")
+CORE_HOST: Final = "api.fabric.microsoft.com"
+ONELAKE_HOST: Final = "onelake.dfs.fabric.microsoft.com"
+ANSWERED_HOSTS: Final = (*LOGIN_HOSTS, CORE_HOST, ONELAKE_HOST)
+
+# Never passed on to the real service: a local token would go with the call.
+KEPT_AWAY: Final = (
+    "fabric.microsoft.com",
+    "powerbi.com",
+    "analysis.windows.net",
+    "microsoftonline.com",
+    "login.windows.net",
+    "login.microsoft.com",
+    "sts.windows.net",
+)
+
+
+def is_kept_away(host: str) -> bool:
+    """Return whether *host*, in lower case, is one of Fabric's or of its sign-in."""
+    return any(host == name or host.endswith(f".{name}") for name in KEPT_AWAY)
