@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from weft import JobContext, Workload
+from weft.engine.jobs import RunPolicy
 from weft.kit.errors import WorkloadInvalid, WorkloadNotLoaded
 from weft.kit.workload import load_workload
 
@@ -76,6 +78,56 @@ def test_a_function_that_takes_no_payload_is_refused_at_once() -> None:
 
     with pytest.raises(WorkloadInvalid, match="called with a context and a payload"):
         Workload("W").job("T", "j")(alone)  # type: ignore[type-var]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"timeout": 0}, "timeout is a number of seconds above 0"),
+        ({"timeout": -1}, "timeout is"),
+        ({"timeout": float("nan")}, "timeout is"),
+        ({"timeout": 1e300}, "timeout is"),
+        ({"timeout": True}, "timeout is"),
+        ({"timeout": "10"}, "not '10'"),
+        ({"retries": -1}, "retries is a whole number from 0 to 1000, not -1"),
+        ({"retries": 1.0}, "retries is"),
+        ({"retries": 1001}, "retries is"),
+        ({"backoff": -0.1}, "backoff is a number of seconds from 0"),
+        ({"backoff": None}, "backoff is"),
+        ({"longest_backoff": 0.5}, "longest_backoff is at least backoff, 1, not 0.5"),
+        ({"backoff": 90}, "longest_backoff is at least backoff, 90, not 60.0"),
+        ({"longest_backoff": 1e6}, "longest_backoff is"),
+        ({"resumable": 1}, "resumable is True or False, not 1"),
+        ({"concurrency": 0}, "concurrency is a whole number from 1"),
+        ({"concurrency": 2.5}, "concurrency is"),
+    ],
+)
+def test_a_setting_of_a_job_type_that_is_out_of_its_range_is_refused(
+    settings: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(WorkloadInvalid) as caught:
+        Workload("W").job("T", "j", **settings)
+
+    assert str(caught.value).startswith("job T/j: ")
+    assert words in str(caught.value)
+
+
+def test_the_settings_of_a_job_type_are_how_its_jobs_are_run() -> None:
+    workload = Workload("W")
+    workload.job(
+        "T", "j", timeout=1.5, retries=3, backoff=0, longest_backoff=0, resumable=True, concurrency=2
+    )(plain)
+    workload.job("T", "other")(plain)
+
+    assert workload.policy("T", "other") == RunPolicy()
+    assert workload.policy("T", "j") == RunPolicy(
+        timeout=timedelta(seconds=1.5),
+        retries=3,
+        backoff_first=timedelta(0),
+        backoff_most=timedelta(0),
+        resumable=True,
+        concurrency=2,
+    )
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,18 @@ class WorkloadInvalid(ValueError):
     """A workload is declared in a way that cannot work."""
 
 
+class PayloadInvalid(Exception):
+    """What came with a job is not what its function takes.
+
+    *field* is the member as a path, such as `creationPayload.folds`; *message* says what is wrong with it.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.message = message
+
+
 class WorkloadNotLoaded(Exception):
     """The workload named *spec* (`module:attribute`) could not be imported; *reason* says why."""
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import math
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -14,6 +16,13 @@ from typing import Any, TypeVar
 from weft.engine.jobs import RunPolicy
 from weft.kit.context import JobContext
 from weft.kit.errors import WorkloadInvalid, WorkloadNotLoaded
+from weft.kit.payloads import NotYetKnown, Reader, reader_of
+
+LONGEST_TIMEOUT_SECONDS = 24 * 24 * 3600.0
+"""As long as any job may run at all."""
+LONGEST_BACKOFF_SECONDS = 24 * 3600.0
+MOST_RETRIES = 1000
+MOST_CONCURRENCY = 10_000
 
 JobFunction = Callable[[JobContext, Any], Any]
 JobName = tuple[str, str]
@@ -39,6 +48,7 @@ class Workload:
         self._jobs: dict[JobName, JobFunction] = {}
         self._policies: dict[JobName, RunPolicy] = {}
         self._hooks: dict[JobName, JobFunction] = {}
+        self._readers: dict[JobName, Reader] = {}
         self._spelling: dict[JobName, JobName] = {}
 
     def __repr__(self) -> str:
@@ -59,19 +69,25 @@ class Workload:
         """Make the decorated function, plain or async, the job *job_type* of items of *item_type*.
 
         It is called with a JobContext and the payload (the JSON value that came with the job, `{}` where
-        none did), in a process of its own; what it returns, a JSON value, is kept as the job's result.
+        none did), in a process of its own; what it returns, a JSON value, is kept as the job's result. Where
+        its second parameter is annotated with a class, it is given an instance of it, and a payload that
+        makes none is refused before there is a job.
         Times are seconds; see RunPolicy for what they and the others mean. Raises WorkloadInvalid for a
-        malformed name, a name that is taken in any case, a setting out of its range, and a function that
-        cannot be called so.
+        malformed name, a name that is taken in any case, a setting out of its range, a function that
+        cannot be called so, and a payload type that no JSON object can become.
         """
         name = (_checked("item type", item_type), _checked("job type", job_type))
+        check = _Settings(name)
+        first = check.seconds("backoff", backoff, LONGEST_BACKOFF_SECONDS, may_be_zero=True)
         policy = RunPolicy(
-            timeout=None if timeout is None else timedelta(seconds=timeout),
-            retries=retries,
-            backoff_first=timedelta(seconds=backoff),
-            backoff_most=timedelta(seconds=longest_backoff),
-            resumable=resumable,
-            concurrency=concurrency,
+            timeout=None if timeout is None else check.seconds("timeout", timeout, LONGEST_TIMEOUT_SECONDS),
+            retries=check.whole("retries", retries, least=0, most=MOST_RETRIES),
+            backoff_first=first,
+            backoff_most=check.longest_backoff(longest_backoff, first),
+            resumable=check.flag("resumable", resumable),
+            concurrency=None
+            if concurrency is None
+            else check.whole("concurrency", concurrency, least=1, most=MOST_CONCURRENCY),
         )
 
         def register(function: _F) -> _F:
@@ -127,6 +143,21 @@ class Workload:
     def has_hook(self, item_type: str, hook: ItemHook) -> bool:
         return (item_type, hook) in self._hooks
 
+    def check_payload(self, item_type: str, job_type: str, payload: bytes) -> None:
+        """Check that the function of a registered name can be called with *payload*: JSON text, b"": none.
+
+        Raises PayloadInvalid. It takes about as long as to read the JSON, and what validators of the author's
+        own take: it is called where requests are served, which wait meanwhile.
+        """
+        self.payload_reader(item_type, job_type).read(payload)
+
+    def payload_reader(self, item_type: str, job_type: str) -> Reader:
+        """Return what makes the payload of jobs of a registered name from JSON. Raises WorkloadInvalid."""
+        name = (item_type, job_type)
+        if name not in self._readers:
+            self._readers[name] = _reader(name, self._jobs[name])
+        return self._readers[name]
+
     def find(self, item_type: str, job_type: str) -> JobName | None:
         """Return the registered spelling of a name given in any case, or None."""
         return self._spelling.get(_folded((item_type, job_type)))
@@ -150,6 +181,8 @@ class Workload:
             raise WorkloadInvalid(f"job {_said(name)} is registered already, as {_said(taken)}")
         self._check_spelling(name[0])
         _check_signature(name, function)
+        with suppress(_NotYet):  # its module is still being run: load_workload asks again
+            self._readers[name] = _reader(name, function)
         self._jobs[name] = function
         self._spelling[_folded(name)] = name
 
@@ -178,7 +211,17 @@ def load_workload(spec: str) -> Workload:
         raise WorkloadNotLoaded(spec, f"module {module_name!r} has no attribute {attribute!r}")
     if not isinstance(found, Workload):
         raise WorkloadNotLoaded(spec, f"{attribute!r} is a {type(found).__name__}, not a Workload")
+    _check_payload_types(spec, found)
     return found
+
+
+def _check_payload_types(spec: str, workload: Workload) -> None:
+    """Resolve the annotations that could not be while their module was being run."""
+    for name in workload.jobs:
+        try:
+            workload.payload_reader(*name)
+        except WorkloadInvalid as invalid:
+            raise WorkloadNotLoaded(spec, str(invalid)) from None
 
 
 def _checked(what: str, name: str) -> str:
@@ -201,6 +244,54 @@ def _check_signature(name: JobName, function: JobFunction) -> None:
         ) from None
     except ValueError:
         return  # a builtin that tells no signature
+
+
+class _NotYet(WorkloadInvalid):
+    """The payload's annotation names what is not defined, or not yet."""
+
+
+def _reader(name: JobName, function: JobFunction) -> Reader:
+    try:
+        return reader_of(function)
+    except NotYetKnown as unknown:
+        raise _NotYet(f"job {_said(name)}: {unknown}") from None
+    except WorkloadInvalid as invalid:
+        raise WorkloadInvalid(f"job {_said(name)}: {invalid}") from None
+
+
+class _Settings:
+    """Checks what is said of one job type; each check raises WorkloadInvalid."""
+
+    def __init__(self, name: JobName) -> None:
+        self._name = name
+
+    def seconds(self, setting: str, given: object, most: float, *, may_be_zero: bool = False) -> timedelta:
+        above = "from" if may_be_zero else "above"
+        wanted = f"a number of seconds {above} 0 to {most:g}"
+        if not isinstance(given, int | float) or isinstance(given, bool) or not math.isfinite(given):
+            raise self._wrong(setting, wanted, given)
+        if not 0 <= given <= most or (given == 0 and not may_be_zero):
+            raise self._wrong(setting, wanted, given)
+        return timedelta(seconds=given)
+
+    def longest_backoff(self, given: object, first: timedelta) -> timedelta:
+        longest = self.seconds("longest_backoff", given, LONGEST_BACKOFF_SECONDS, may_be_zero=True)
+        if longest < first:
+            raise self._wrong("longest_backoff", f"at least backoff, {first.total_seconds():g}", given)
+        return longest
+
+    def whole(self, setting: str, given: object, *, least: int, most: int) -> int:
+        if not isinstance(given, int) or isinstance(given, bool) or not least <= given <= most:
+            raise self._wrong(setting, f"a whole number from {least} to {most}", given)
+        return given
+
+    def flag(self, setting: str, given: object) -> bool:
+        if not isinstance(given, bool):
+            raise self._wrong(setting, "True or False", given)
+        return given
+
+    def _wrong(self, setting: str, wanted: str, given: object) -> WorkloadInvalid:
+        return WorkloadInvalid(f"job {_said(self._name)}: {setting} is {wanted}, not {given!r}")
 
 
 def _folded(name: JobName) -> JobName:
