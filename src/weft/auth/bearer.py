@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from weft.auth.errors import TokenFault, TokenRefused
-from weft.auth.keys import Keys
 from weft.auth.tokens import LONGEST_TOKEN, Claims, Remembered, check_audience, check_times, invalid, verified
+from weft.auth.trust import KeySource, with_news
 from weft.catalog.model import Principal
 from weft.engine.ports import Clock
 
@@ -15,32 +15,40 @@ _SCHEME: Final = "Bearer "
 
 
 class BearerVerifier:
-    """Accepts tokens of any tenant that our issuer signed for one of *audiences*.
+    """Accepts tokens of any tenant that were signed with one of *keys* for one of *audiences*.
 
     What a tenant may see is decided by the data: every look-up carries the principal's tenant.
     """
 
-    def __init__(self, keys: Keys, audiences: Collection[str], clock: Clock) -> None:
+    def __init__(self, keys: KeySource, audiences: Collection[str], clock: Clock) -> None:
         self._keys = keys
         self._audiences = frozenset(audiences)
         self._clock = clock
         self._remembered: Remembered[Principal] = Remembered()
 
     def verify(self, authorization: Sequence[str]) -> Principal:
-        """Return who the `Authorization` headers, all of them, speak for; raises TokenRefused."""
+        """Return who the `Authorization` headers, all of them, speak for.
+
+        Raises TokenRefused, and KeysUnavailable where the keys are those of an issuer elsewhere.
+        """
         if len(authorization) != 1:
             raise _not_one(len(authorization))
         value = authorization[0]
         now = self._clock.now()
-        known = self._remembered.get(value, now)
+        key = (self._keys.generation, value)
+        known = self._remembered.get(key, now)
         if known is not None:
             return known
         claims = verified(_token(value), self._keys)
         check_audience(claims, self._audiences)
         principal = _principal(claims)
         check_times(claims, now)
-        self._remembered.put(value, principal, claims.ends_at)
+        self._remembered.put(key, principal, claims.ends_at)
         return principal
+
+    async def admit(self, authorization: Sequence[str]) -> Principal:
+        """As `verify`, but ask the issuer first for a key that is not known."""
+        return await with_news(self._keys, lambda: self.verify(authorization))
 
 
 def _not_one(count: int) -> TokenRefused:

@@ -15,12 +15,24 @@ class TokenFault(StrEnum):
 
 
 class TokenRefused(Exception):
-    """A caller that could not prove who it is. *reason* is for the log only: it would help a forger."""
+    """A caller that could not prove who it is. *reason* is for the log only: it would help a forger.
 
-    def __init__(self, code: TokenFault, reason: str) -> None:
+    *key_unknown*: the token names a key that we do not know, but that its issuer may have by now.
+    """
+
+    def __init__(self, code: TokenFault, reason: str, *, key_unknown: bool = False) -> None:
         super().__init__(f"{code}: {reason}")
         self.code = code
         self.reason = reason
+        self.key_unknown = key_unknown
+
+
+class KeysUnavailable(Exception):
+    """No token can be verified: the keys of *issuer* are not known, or were last heard of too long ago."""
+
+    def __init__(self, issuer: str) -> None:
+        super().__init__("The keys of the token issuer are not available; try again later.")
+        self.issuer = issuer
 
 
 class DataRefused(Exception):

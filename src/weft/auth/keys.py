@@ -17,6 +17,7 @@ from weft.auth.private_files import made_once, private_directory
 
 ALGORITHM: Final = "RS256"
 KEY_BITS: Final = 2048
+LONGEST_KID: Final = 256
 SECRET_BYTES: Final = 32
 
 
@@ -42,9 +43,18 @@ class Keys:
         protected = {"typ": "JWT", "alg": ALGORITHM, "kid": self.kid, **(header or {})}
         return jws.serialize_compact(protected, json.encode(claims), self._key, algorithms=[ALGORITHM])
 
+    @property
+    def generation(self) -> int:
+        """Of these keys none is ever taken away."""
+        return 0
+
     def public(self, kid: object) -> RSAKey | None:
         """Return the key to verify with: a look-up in what we know, never a file name, address or query."""
         return self._public if kid == self.kid else None
+
+    async def refreshed(self) -> bool:
+        """Return False: there are no news of our own keys."""
+        return False
 
     def jwks(self) -> dict[str, Any]:
         """Return the public key set as published at the issuer's `discovery/v2.0/keys`."""

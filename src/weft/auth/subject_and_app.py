@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Final
 
 from weft.auth.errors import TokenFault, TokenRefused
-from weft.auth.keys import Keys
 from weft.auth.tokens import Claims, Remembered, check_times, invalid, verified
+from weft.auth.trust import KeySource, with_news
 from weft.engine.ports import Clock
 
 FABRIC_APP: Final = "00000009-0000-0000-c000-000000000000"
@@ -35,7 +35,10 @@ def resource_id(publisher_tenant: str, workload: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadCaller:
-    """For whom Fabric calls: *user* is an object id, None where no subject token was needed or sent."""
+    """For whom Fabric calls: *user* is an object id, None where no subject token was needed or sent.
+
+    *tenant* is "" where neither a header nor a subject token names one.
+    """
 
     tenant: str
     user: str | None
@@ -51,7 +54,7 @@ class SubjectAndAppVerifier:
 
     def __init__(
         self,
-        keys: Keys,
+        keys: KeySource,
         publisher_tenant: str,
         audiences: Collection[str],
         clock: Clock,
@@ -74,34 +77,56 @@ class SubjectAndAppVerifier:
         tenant: Sequence[str],
         *,
         needs_subject: bool = True,
+        needs_tenant: bool = True,
         audience: str | None = None,
     ) -> WorkloadCaller:
         """Return the caller that all `Authorization` and `x-ms-client-tenant-id` headers speak for.
 
-        With *audience* the tokens must be for that workload, else both for the same one of ours.
-        Raises TokenRefused, its code always AuthError.
+        With *audience* the tokens must be for that workload, else both for the same one of ours. Endpoint
+        resolution *needs* neither subject nor tenant; without a header the tenant is that of the subject.
+        Raises TokenRefused, its code always AuthError, and KeysUnavailable where the keys are those of an
+        issuer elsewhere.
         """
         if len(authorization) != 1:
             raise _refused(f"{len(authorization)} Authorization headers")
-        if len(tenant) != 1 or not _TENANT.fullmatch(tenant[0]):
-            raise _refused("no x-ms-client-tenant-id, or no UUID, or several")
-        caller, workloads = self._caller(authorization[0], tenant[0])
+        caller, workloads = self._caller(authorization[0], _tenant(tenant, is_needed=needs_tenant))
         if caller.user is None and needs_subject:
             raise _refused("subjectToken is empty")
         if audience is not None and audience not in workloads:
             raise _refused(f"the tokens are not for {audience}")
         return caller
 
+    async def admit(
+        self,
+        authorization: Sequence[str],
+        tenant: Sequence[str],
+        *,
+        needs_subject: bool = True,
+        needs_tenant: bool = True,
+        audience: str | None = None,
+    ) -> WorkloadCaller:
+        """As `verify`, but ask the issuer first for a key that is not known."""
+        return await with_news(
+            self._keys,
+            lambda: self.verify(
+                authorization,
+                tenant,
+                needs_subject=needs_subject,
+                needs_tenant=needs_tenant,
+                audience=audience,
+            ),
+        )
+
     def _caller(self, authorization: str, tenant: str) -> tuple[WorkloadCaller, frozenset[str]]:
         now = self._clock.now()
-        key = (authorization, tenant)
+        key = (self._keys.generation, authorization, tenant)
         known = self._remembered.get(key, now)
         if known is not None:
             return known
         try:
             caller, workloads, ends_at = self._verified(authorization, tenant.lower(), now)
         except TokenRefused as refused:
-            raise _refused(refused.reason) from None
+            raise _refused(refused.reason, key_unknown=refused.key_unknown) from None
         self._remembered.put(key, (caller, workloads), ends_at)
         return caller, workloads
 
@@ -118,7 +143,7 @@ class SubjectAndAppVerifier:
         if not workloads & subject_workloads:
             raise invalid("subjectToken and appToken are for different workloads")
         caller = WorkloadCaller(
-            tenant=tenant, user=subject.oid, user_name=subject.display_name, app_id=app_id
+            tenant=subject.tid, user=subject.oid, user_name=subject.display_name, app_id=app_id
         )
         return caller, workloads & subject_workloads, min(app.ends_at, subject.ends_at)
 
@@ -138,7 +163,7 @@ class SubjectAndAppVerifier:
             raise invalid("subjectToken is no delegated token")
         if claims.client != app_id:
             raise invalid(f"subjectToken is of app {claims.client!r}, appToken of {app_id!r}")
-        if claims.tid != tenant:
+        if tenant and claims.tid != tenant:
             raise invalid(f"subjectToken is of tenant {claims.tid}, the header says {tenant}")
         if CONTROL_SCOPE not in claims.scopes:
             raise invalid(f"subjectToken has the scopes {claims.scp!r}")
@@ -156,6 +181,20 @@ class SubjectAndAppVerifier:
         return claims, workloads
 
 
+def _tenant(values: Sequence[str], *, is_needed: bool) -> str:
+    if not values and not is_needed:
+        return ""
+    if len(values) != 1 or not _TENANT.fullmatch(values[0]):
+        raise _refused("no x-ms-client-tenant-id, or no UUID, or several")
+    return values[0]
+
+
+def subject_token_of(authorization: str) -> str:
+    """Return the subject token of a header value that was verified; "" where it has none."""
+    found = _HEADER.fullmatch(authorization)
+    return "" if found is None else found[1] or ""
+
+
 def _tokens(authorization: str) -> tuple[str | None, str]:
     if len(authorization) > _LONGEST_HEADER:
         raise invalid(f"an Authorization header of {len(authorization)} characters")
@@ -165,5 +204,5 @@ def _tokens(authorization: str) -> tuple[str | None, str]:
     return found[1], found[2]
 
 
-def _refused(reason: str) -> TokenRefused:
-    return TokenRefused(TokenFault.AUTH_ERROR, reason)
+def _refused(reason: str, *, key_unknown: bool = False) -> TokenRefused:
+    return TokenRefused(TokenFault.AUTH_ERROR, reason, key_unknown=key_unknown)

@@ -1,6 +1,7 @@
 """What is checked of every token, whoever sent it: its signature, its times, its issuer and its audience.
 
-A token is trusted because a key of ours signed it. Nothing in it can name another key, algorithm or address.
+A token is trusted because a key that we know signed it. Nothing in it can bring another key, algorithm or
+address.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from joserfc import jws
 from joserfc.errors import JoseError
 
 from weft.auth.errors import TokenFault, TokenRefused
-from weft.auth.keys import ALGORITHM, Keys
+from weft.auth.keys import ALGORITHM, LONGEST_KID
+from weft.auth.trust import KeySource
 
 T = TypeVar("T")
 
@@ -85,7 +87,7 @@ def issuer_of(tenant: str, version: str) -> str:
     return f"https://sts.windows.net/{tenant}/"
 
 
-def verified(token: str, keys: Keys) -> Claims:
+def verified(token: str, keys: KeySource) -> Claims:
     """Return the claims of a token that one of *keys* signed and whose issuer is that of its tenant.
 
     Raises TokenRefused; neither audience nor times are looked at yet.
@@ -146,20 +148,29 @@ class Remembered(Generic[T]):
             self._entries.popitem(last=False)
 
 
-def _signed_payload(token: str, keys: Keys) -> bytes:
+def _signed_payload(token: str, keys: KeySource) -> bytes:
     if len(token) > LONGEST_TOKEN or not _COMPACT.fullmatch(token):
         raise invalid("not a compact token of at most 16 kB")
     try:
         signed = jws.extract_compact(token.encode())
         header: dict[str, Any] = signed.headers()
-        key = keys.public(header.get("kid"))
-        if header.get("alg") != ALGORITHM or key is None or any(name in header for name in _STEERING):
-            raise invalid("the header does not name our algorithm and key, or names more")
+        if header.get("alg") != ALGORITHM or any(name in header for name in _STEERING):
+            raise invalid("the header does not name our algorithm, or names more")
+        kid = header.get("kid")
+        key = keys.public(kid)
+        if key is None:
+            raise _of_unknown_key(kid)
         if jws.validate_compact(signed, key, algorithms=[ALGORITHM]):
             return signed.payload
     except (JoseError, ValueError, TypeError, AttributeError, RecursionError) as fault:
         raise invalid(f"{type(fault).__name__}") from None  # whatever a forged header makes a parser raise
-    raise invalid("the signature is not ours")
+    raise invalid("the signature is not that of the key")
+
+
+def _of_unknown_key(kid: object) -> TokenRefused:
+    """A `kid` that no issuer would give a key is no reason to ask for news."""
+    plausible = isinstance(kid, str) and 0 < len(kid) <= LONGEST_KID
+    return TokenRefused(TokenFault.INVALID, "the key is not known", key_unknown=plausible)
 
 
 def _decoded(payload: bytes) -> Claims:
