@@ -27,9 +27,10 @@ import msgspec
 
 from weft.engine.jobs import JobError, Progress
 from weft.kit.context import LOG, JobContext
-from weft.kit.errors import JobCancelled, JobFailed, WorkloadNotLoaded
+from weft.kit.errors import JobCancelled, JobFailed, PayloadInvalid, WorkloadNotLoaded
 from weft.kit.interruption import Interruption
 from weft.kit.outcomes import BadResult, clip, describe_failure, encode_result, plain_text
+from weft.kit.payloads import Reader
 from weft.kit.telling import Teller
 from weft.kit.workload import JobFunction, JobName, load_workload
 from weft.runners import proctree
@@ -92,6 +93,13 @@ class Link:
 class Task(NamedTuple):
     begin: Begin
     interruption: Interruption
+
+
+class Doing(NamedTuple):
+    """What does jobs of one name, and what makes the second thing that it is called with."""
+
+    function: JobFunction
+    payload: Reader
 
 
 class Listener:
@@ -204,7 +212,7 @@ class Surroundings:
 class Worker:
     """Does jobs in the main thread until the process is ended."""
 
-    def __init__(self, link: Link, listener: Listener, jobs: dict[JobName, JobFunction]) -> None:
+    def __init__(self, link: Link, listener: Listener, jobs: dict[JobName, Doing]) -> None:
         self._link = link
         self._listener = listener
         self._jobs = jobs
@@ -239,8 +247,8 @@ class Worker:
 
     def _result(self, task: Task) -> bytes | None:
         begin = task.begin
-        function = self._jobs.get((begin.item_type, begin.job_type))
-        if function is None:
+        doing = self._jobs.get((begin.item_type, begin.job_type))
+        if doing is None:
             raise JobFailed("InvalidJobType", f"No function does {begin.job_type} of {begin.item_type}.")
         context = JobContext(
             job_id=begin.job_id,
@@ -249,11 +257,9 @@ class Worker:
             labels=begin.labels,
             supervision=Supervised(task.interruption, self._teller),
         )
-        payload = msgspec.json.decode(begin.payload) if begin.payload else None
+        payload = _payload(doing, begin.payload)
         task.interruption.listen()
-        value = contextvars.copy_context().run(
-            task.interruption.call, function, context, {} if payload is None else payload
-        )
+        value = contextvars.copy_context().run(task.interruption.call, doing.function, context, payload)
         return encode_result(value)
 
 
@@ -283,11 +289,20 @@ def _settle() -> None:
             reconfigure(line_buffering=True, errors="backslashreplace")
 
 
-def _load(specs: Sequence[str]) -> dict[JobName, JobFunction]:
-    jobs: dict[JobName, JobFunction] = {}
-    for spec in specs:
-        jobs.update(load_workload(spec).jobs)
+def _load(specs: Sequence[str]) -> dict[JobName, Doing]:
+    jobs: dict[JobName, Doing] = {}
+    for workload in map(load_workload, specs):
+        for name, function in workload.jobs.items():
+            jobs[name] = Doing(function, workload.payload_reader(*name))
     return jobs
+
+
+def _payload(doing: Doing, raw: bytes) -> object:
+    """The host has checked it, but perhaps an earlier one, for which the function took another type."""
+    try:
+        return doing.payload.read(raw)
+    except PayloadInvalid as invalid:
+        raise JobFailed("InvalidPayload", str(invalid), parameters=[invalid.field]) from None
 
 
 def _not_loaded(error: BaseException) -> JobError:
