@@ -21,14 +21,6 @@ KeySet = Callable[[], Mapping[str, Any]]
 def routes(readiness: Readiness, discovery: Discovery, key_set: KeySet) -> list[BaseRoute]:
     """*readiness* tells which parts work; *discovery* takes this server's base URL and a tenant."""
 
-    async def livez(_: Request) -> Response:
-        return _json(200, {"status": "alive"})
-
-    async def readyz(_: Request) -> Response:
-        parts = await readiness()
-        ready = all(parts.values())
-        return _json(200 if ready else 503, {"status": "ready" if ready else "not ready", "parts": parts})
-
     async def openid_configuration(request: Request) -> Response:
         tenant = request.path_params["tenant"]
         if TENANT.fullmatch(tenant) is None:
@@ -41,11 +33,24 @@ def routes(readiness: Readiness, discovery: Discovery, key_set: KeySet) -> list[
         return _json(200, key_set())
 
     return [
-        Route("/livez", livez),
-        Route("/readyz", readyz),
+        *health(readiness),
         Route("/issuer/{tenant}/v2.0/.well-known/openid-configuration", openid_configuration),
         Route("/issuer/{tenant}/discovery/v2.0/keys", keys),
     ]
+
+
+def health(readiness: Readiness) -> list[BaseRoute]:
+    """Liveness and readiness alone, for a host that has no issuer."""
+
+    async def livez(_: Request) -> Response:
+        return _json(200, {"status": "alive"})
+
+    async def readyz(_: Request) -> Response:
+        parts = await readiness()
+        ready = all(parts.values())
+        return _json(200 if ready else 503, {"status": "ready" if ready else "not ready", "parts": parts})
+
+    return [Route("/livez", livez), Route("/readyz", readyz)]
 
 
 def _json(status: int, body: object) -> Response:
