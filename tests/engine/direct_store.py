@@ -13,7 +13,7 @@ import apsw
 from weft.engine.errors import StoreUnavailable
 from weft.engine.jobs import Job, JobKey, LogLine, Move, Progress, Room
 from weft.engine.lifecycle import State
-from weft.engine.ports import Claim
+from weft.engine.ports import Claim, Duplicate
 from weft.stores.sqlite import jobs
 from weft.stores.sqlite.database import open_writer
 
@@ -40,8 +40,10 @@ class DirectStore:
     def row(self, key: JobKey) -> Job | None:
         return jobs.get(self._db, key)
 
-    async def insert(self, job: Job, room: Room | None = None) -> Job | None:
-        return self._write(jobs.insert, job, room)
+    async def insert(
+        self, job: Job, room: Room | None = None, duplicate: Duplicate | None = None
+    ) -> Job | None:
+        return self._write(jobs.insert, job, room, duplicate)
 
     async def get(self, key: JobKey) -> Job | None:
         return self._read(jobs.get, key)

@@ -9,11 +9,23 @@ from datetime import timedelta
 from tests.engine.direct_store import DirectStore
 from tests.engine.virtual_time import VirtualClock, virtually
 from tests.engine.walk import FAMILY, HABITS, Chance, Client, Server, Walk, Watched
-from weft.engine.jobs import Completed, Failed, Job, JobError, JobKey, NewJob, Outcome, Stopped, WhenLost
+from weft.engine.jobs import (
+    Again,
+    Completed,
+    Failed,
+    Job,
+    JobError,
+    JobKey,
+    NewJob,
+    Outcome,
+    Stopped,
+    WhenLost,
+)
 from weft.engine.lifecycle import Event, State
 from weft.engine.maintenance import Maintenance, Retention
 from weft.engine.ports import Run
 
+BROKE = JobError("Broke", "it broke")
 HABITS_OF_KIT = replace(HABITS, begins=Event.START, cancel_wins=True)
 
 
@@ -46,10 +58,15 @@ class Process:
 
 
 class Processes:
-    """The model of a runner. *stops_early*, a mistake: it says that the work has stopped, and it has not."""
+    """The model of a runner. *stops_early*, a mistake: it says that the work has stopped, and it has not.
+
+    *retries*: how often it wants a failed job to start again.
+    """
 
     def __init__(self, watched: Watched, chance: Chance, *, stops_early: bool) -> None:
         self.all: list[Process] = []
+        self.retries = chance.choice((0, 0, 0, 1, 3))
+        self._works = 1 - chance.trouble if self.retries else 0.8
         self._watched = watched
         self._chance = chance
         self._stops_early = stops_early
@@ -76,9 +93,16 @@ class Processes:
             ended.cancel()
             wished.cancel()
         if process.returned:
-            return Completed(b"1") if self._chance.happens(0.8) else Failed(JobError("Broke", "it broke"))
+            return self._returned(run.job)
         process.kill()
         return Stopped()
+
+    def _returned(self, job: Job) -> Outcome:
+        if self._chance.happens(self._works):
+            return Completed(b"1")
+        if job.attempt <= self.retries:
+            return Again(BROKE, timedelta(seconds=self._chance.uniform(0, 20)))
+        return Failed(BROKE)
 
     def sweep(self) -> None:
         """End all that is left of a server before: what a starting server does first."""
@@ -146,8 +170,11 @@ class KitWalk(Walk):
             await self.begin()
 
     def untruth(self, job: Job) -> str:
-        if self.processes.alive > 1 or (not self._restarts and len(self.processes.all) > 1):
+        starts_once = not self._restarts and not self.processes.retries
+        if self.processes.alive > 1 or (starts_once and len(self.processes.all) > 1):
             return "the work was started twice"
+        if job.state is State.ACCEPTED and self.processes.alive:
+            return "the job waits to be started, but its process lives"
         if job.is_final and self.processes.alive:
             return f"{job.state}, but its process lives"
         if job.state is State.COMPLETED and not self.processes.all[-1].returned:

@@ -2,7 +2,7 @@
 
 M1 answer before commit, M2 Cancelled while the work runs, M3 cancel kept in memory, M4 a result written
 without compare-and-swap, M5 a 404 believed while a create may land, M6 work that checks and then writes, M8 a
-404 whose read began too early, M9 a tombstone that a late create ignores; and two mistakes of a host.
+404 whose read began too early, M9 a tombstone that a late create ignores; and three mistakes of a host.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from tests.engine.direct_store import DirectStore
 from tests.engine.walk import HABITS
 from weft.engine import lifecycle
 from weft.engine.engine import Engine
-from weft.engine.errors import JobEnded
-from weft.engine.jobs import Job, JobKey, Move, Room, Stopped
+from weft.engine.errors import JobEnded, LeaseLost
+from weft.engine.jobs import Again, Changes, Job, JobKey, Move, Outcome, Room, Stopped
 from weft.engine.lifecycle import Event, State
+from weft.engine.ports import Duplicate
 from weft.runners import remote_workload
 from weft.runners.workload_answers import Missing
 
@@ -33,10 +34,12 @@ Mutant = Callable[[pytest.MonkeyPatch], Walk]
 def m1_answer_before_commit(patch: pytest.MonkeyPatch) -> Walk:
     commit = DirectStore.insert
 
-    async def insert(store: DirectStore, job: Job, room: Room | None = None) -> Job:
+    async def insert(
+        store: DirectStore, job: Job, room: Room | None = None, duplicate: Duplicate | None = None
+    ) -> Job:
         async def later() -> None:
             await asyncio.sleep(0.05)
-            await commit(store, job, room)
+            await commit(store, job, room, duplicate)
 
         store.unawaited = asyncio.ensure_future(later())
         return job
@@ -132,6 +135,22 @@ def kit_rescues_what_is_alive(patch: pytest.MonkeyPatch) -> Walk:
     return kit_walk.walk
 
 
+def kit_retries_what_is_to_be_cancelled(patch: pytest.MonkeyPatch) -> Walk:
+    finish = Engine.finish
+
+    async def finish_anyhow(engine: Engine, job: Job, outcome: Outcome, *, cancel_wins: bool) -> Job:
+        if not isinstance(outcome, Again):
+            return await finish(engine, job, outcome, cancel_wins=cancel_wins)
+        changes = Changes(available_at=engine.clock.now() + outcome.after)
+        moved = await engine._move(job, Event.RETRY, changes, at=None, owned=True)
+        if moved is None:
+            raise LeaseLost(job)
+        return moved
+
+    patch.setattr(Engine, "finish", finish_anyhow)
+    return kit_walk.walk
+
+
 MUTANTS: dict[Mutant, frozenset[str]] = {
     m1_answer_before_commit: frozenset({"Durable"}),
     m2_cancelled_while_it_runs: frozenset({"Truthful", "NoLateWrite"}),
@@ -143,4 +162,5 @@ MUTANTS: dict[Mutant, frozenset[str]] = {
     m9_late_create_ignores_the_tombstone: frozenset({"Truthful"}),
     kit_reports_the_stop_before_it: frozenset({"Truthful", "NoLateWrite"}),
     kit_rescues_what_is_alive: frozenset({"Truthful"}),
+    kit_retries_what_is_to_be_cancelled: frozenset({"CancelKept"}),
 }

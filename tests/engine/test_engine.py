@@ -12,7 +12,7 @@ import pytest
 
 from tests.engine.direct_store import DirectStore
 from tests.engine.virtual_time import BEGINNING, VirtualClock, virtually
-from weft.engine.engine import WORKER_LOST, Engine
+from weft.engine.engine import DEDUPED, MOST_RESTARTS, WORKER_LOST, Engine
 from weft.engine.errors import (
     JobConflict,
     JobEnded,
@@ -26,11 +26,13 @@ from weft.engine.errors import (
 )
 from weft.engine.events import Events, Happened
 from weft.engine.jobs import (
+    Again,
     Completed,
     Failed,
     Job,
     JobError,
     JobKey,
+    Move,
     NewJob,
     Outcome,
     Room,
@@ -102,6 +104,89 @@ def test_a_submit_without_room_changes_nothing_whatever_its_id(engine: Engine) -
         await engine.cancel(KEY)
         other = await engine.submit(replace(NEW, key=JobKey(KEY.scope, "other")), room=room)
         assert other.state is State.ACCEPTED
+
+    virtually(main())
+
+
+ONE_AT_A_TIME = replace(NEW, unique="one at a time")
+
+
+def the_other(id: str = "other") -> NewJob:
+    return replace(ONE_AT_A_TIME, key=JobKey(KEY.scope, id))
+
+
+def test_a_job_of_which_another_lives_is_its_duplicate_and_names_it(engine: Engine) -> None:
+    async def main() -> None:
+        told: list[Event] = []
+        engine.events.subscribe(lambda happened: told.append(happened.event))
+        await engine.submit(ONE_AT_A_TIME)
+        await asyncio.sleep(5)
+
+        duplicate = await engine.submit(the_other())
+
+        assert duplicate.state is State.DEDUPED
+        assert duplicate.ended_at == BEGINNING + timedelta(seconds=5)
+        assert duplicate.error is not None
+        assert duplicate.error.code == DEDUPED
+        assert "job had not ended" in duplicate.error.message
+        assert duplicate.error.details[0].extra == (("jobInstanceId", KEY.id),)
+        assert told == [Event.SUBMIT, Event.DUPLICATE]
+        assert await engine.get(duplicate.key) == duplicate
+        assert await engine.submit(the_other()) == duplicate
+
+    virtually(main())
+
+
+def test_what_is_submitted_again_is_no_duplicate_of_itself(engine: Engine) -> None:
+    async def main() -> None:
+        first = await engine.submit(ONE_AT_A_TIME)
+
+        assert await engine.submit(ONE_AT_A_TIME) == first
+        with pytest.raises(JobConflict):
+            await engine.submit(replace(ONE_AT_A_TIME, fingerprint=b"two"))
+
+        held = await begun(engine, ONE_AT_A_TIME)
+        await engine.finish(held, Completed(), cancel_wins=False)
+        assert (await engine.submit(ONE_AT_A_TIME)).state is State.COMPLETED
+
+    virtually(main())
+
+
+@pytest.mark.parametrize("outcome", [Completed(), Failed(BROKE), Stopped()])
+def test_the_next_job_runs_when_the_one_before_has_ended(engine: Engine, outcome: Outcome) -> None:
+    async def main() -> None:
+        held = await begun(engine, ONE_AT_A_TIME)
+        assert (await engine.submit(the_other("too early"))).state is State.DEDUPED
+
+        await engine.finish(held, outcome, cancel_wins=True)
+
+        assert (await engine.submit(the_other("in time"))).state is State.ACCEPTED
+
+    virtually(main())
+
+
+def test_a_duplicate_never_runs_and_cannot_be_cancelled(engine: Engine) -> None:
+    async def main() -> None:
+        await engine.submit(ONE_AT_A_TIME)
+        duplicate = await engine.submit(the_other())
+
+        with pytest.raises(JobEnded):
+            await engine.cancel(duplicate.key)
+        claimed = await engine.claim("q", Event.START, worker="w", limit=9, lease=LEASE)
+
+        assert [job.key for job in claimed] == [KEY]
+
+    virtually(main())
+
+
+def test_of_many_submits_at_once_one_is_accepted_and_all_others_name_it(engine: Engine) -> None:
+    async def main() -> None:
+        jobs = await asyncio.gather(*(engine.submit(the_other(f"j{number}")) for number in range(20)))
+
+        [winner] = [job for job in jobs if job.state is State.ACCEPTED]
+        errors = [job.error for job in jobs if job.state is State.DEDUPED]
+        assert len(errors) == 19
+        assert {error and error.details[0].extra for error in errors} == {(("jobInstanceId", winner.key.id),)}
 
     virtually(main())
 
@@ -333,6 +418,126 @@ def test_an_outcome_ends_the_job_and_its_lease(engine: Engine, outcome: Outcome,
             b"1" if state is State.COMPLETED else None,
             BROKE if state is State.FAILED else None,
         )
+
+    virtually(main())
+
+
+# ---- again
+
+AGAIN = Again(BROKE, timedelta(seconds=7))
+
+
+def test_a_failed_attempt_waits_for_the_next_and_keeps_its_first_start(engine: Engine) -> None:
+    async def main() -> None:
+        held = await begun(engine)
+        await asyncio.sleep(5)
+
+        waiting = await engine.finish(held, AGAIN, cancel_wins=True)
+        early = await engine.claim("q", Event.START, worker="worker", limit=1, lease=LEASE)
+        await asyncio.sleep(7)
+        [again] = await engine.claim("q", Event.START, worker="worker", limit=1, lease=LEASE)
+
+        assert (waiting.state, waiting.available_at) == (State.ACCEPTED, BEGINNING + timedelta(seconds=12))
+        assert (waiting.worker, waiting.lease_until, waiting.ended_at) == (None, None, None)
+        assert (waiting.error, waiting.result, waiting.losses) == (None, None, 0)
+        assert early == []
+        assert (again.state, again.attempt, again.epoch) == (State.RUNNING, 2, 2)
+        assert again.started_at == BEGINNING
+
+    virtually(main())
+
+
+def test_the_end_of_a_former_attempt_is_dropped(engine: Engine) -> None:
+    async def main() -> None:
+        first = await begun(engine)
+        await engine.finish(first, replace(AGAIN, after=timedelta(0)), cancel_wins=True)
+        [second] = await engine.claim("q", Event.START, worker="worker", limit=1, lease=LEASE)
+
+        for late in (Completed(b"1"), AGAIN):
+            with pytest.raises(LeaseLost):
+                await engine.finish(first, late, cancel_wins=True)
+
+        assert await engine.get(KEY) == second
+
+    virtually(main())
+
+
+@pytest.mark.parametrize("cancel_wins", [True, False])
+def test_a_job_that_is_to_be_cancelled_does_not_start_again(engine: Engine, *, cancel_wins: bool) -> None:
+    async def main() -> None:
+        held = await begun(engine)
+        await engine.cancel(KEY)
+
+        ended = await engine.finish(held, AGAIN, cancel_wins=cancel_wins)
+
+        assert (ended.state, ended.ended_at, ended.error) == (State.CANCELLED, BEGINNING, None)
+
+    virtually(main())
+
+
+def test_a_cancel_between_two_attempts_is_carried_out_at_once(engine: Engine) -> None:
+    async def main() -> None:
+        await engine.finish(await begun(engine), AGAIN, cancel_wins=True)
+        await asyncio.sleep(1)
+
+        cancelled = await engine.cancel(KEY)
+        await asyncio.sleep(60)
+
+        assert cancelled.state is State.CANCELLED
+        assert (cancelled.started_at, cancelled.ended_at) == (BEGINNING, BEGINNING + timedelta(seconds=1))
+        assert await engine.claim("q", Event.START, worker="worker", limit=1, lease=LEASE) == []
+
+    virtually(main())
+
+
+def test_a_cancel_at_the_moment_of_a_retry_ends_the_job_either_way(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move = DirectStore.move
+
+    async def cancelled_just_before(store: DirectStore, wanted: Move) -> Job | None:
+        monkeypatch.undo()
+        await engine.cancel(KEY)
+        return await move(store, wanted)
+
+    async def main() -> None:
+        held = await begun(engine)
+        monkeypatch.setattr(DirectStore, "move", cancelled_just_before)
+
+        ended = await engine.finish(held, AGAIN, cancel_wins=False)
+
+        assert ended.state is State.CANCELLED
+
+    virtually(main())
+
+
+def test_a_job_that_is_lost_again_and_again_fails_in_the_end(engine: Engine) -> None:
+    async def main() -> None:
+        await engine.submit(replace(NEW, when_lost=WhenLost.RESTART))
+        states = []
+        for _ in range(MOST_RESTARTS + 1):
+            await engine.claim("q", Event.START, worker="worker", limit=1, lease=LEASE)
+            await asyncio.sleep(LEASE.total_seconds())
+            await engine.rescue()
+            states.append((await engine.get(KEY)).state)
+
+        job = await engine.get(KEY)
+        assert states == [*[State.ACCEPTED] * MOST_RESTARTS, State.FAILED]
+        assert (job.error, job.attempt, job.losses) == (WORKER_LOST, MOST_RESTARTS + 1, MOST_RESTARTS + 1)
+
+    virtually(main())
+
+
+def test_a_worker_that_is_told_to_end_is_no_loss_to_its_jobs(engine: Engine) -> None:
+    async def main() -> None:
+        await engine.submit(replace(NEW, when_lost=WhenLost.RESTART))
+
+        for _ in range(MOST_RESTARTS + 1):
+            [job] = await engine.claim("q", Event.START, worker="worker", limit=1, lease=LEASE)
+            await engine.give_up(job)
+
+        job = await engine.get(KEY)
+        assert (job.state, job.losses) == (State.ACCEPTED, 0)
 
     virtually(main())
 

@@ -103,6 +103,8 @@ class Watched:
             raise Violation("Durable", "an acknowledged job is not there")
         if self.acked_cancel and not (job is not None and (job.cancel_requested or job.is_final)):
             raise Violation("CancelKept", "an acknowledged cancel is not there")
+        if job is not None and job.state is State.ACCEPTED and job.cancel_requested:
+            raise Violation("CancelKept", "a job that is to be cancelled waits to be started")
         if self.saw is not None and (job is None or job.state is not self.saw):
             raise Violation("SawStable", f"a client read {self.saw}, now it is {job and job.state}")
 

@@ -9,10 +9,12 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 from tests.stores.builders import a_claim, a_job, after, an_end, an_ended_job
-from weft.engine.jobs import JobKey
+from weft.engine.jobs import Job, JobError, JobKey
+from weft.engine.lifecycle import State
 from weft.stores.sqlite import SqliteStore
 
 CALLERS = 8
@@ -42,6 +44,19 @@ async def prune(store: SqliteStore, id: str) -> None:
     say("pruned", await store.prune(after(-999), 1000))
 
 
+def as_duplicate(job: Job, winner: JobKey) -> Job:
+    ended = replace(job, state=State.DEDUPED, ended_at=job.submitted_at)
+    return replace(ended, error=JobError("Duplicate", winner.id))
+
+
+async def submit_twice(store: SqliteStore, id: str) -> None:
+    """Submit two jobs of one unique key at once: say which one lives, and which one is its duplicate."""
+    jobs = [a_job(key=JobKey("unique", f"{id}-{one}"), queue="unique", unique=id) for one in "ab"]
+    for kept in await asyncio.gather(*(store.insert(job, None, as_duplicate) for job in jobs)):
+        if kept is not None:
+            say("deduped" if kept.error else "won", kept.key.id)
+
+
 async def again_and_again(store: SqliteStore, prefix: str, act: Callable[..., Awaitable[None]]) -> None:
     for number in range(ROUNDS):
         await act(store, f"{prefix}-{number}")
@@ -55,6 +70,7 @@ async def main(path: Path, prefix: str) -> None:
             callers.create_task(again_and_again(store, f"{prefix}-{number}", submit))
         callers.create_task(again_and_again(store, f"{prefix}-w", work))
         callers.create_task(again_and_again(store, f"{prefix}-p", prune))
+        callers.create_task(again_and_again(store, f"{prefix}-u", submit_twice))
     await store.close()
 
 

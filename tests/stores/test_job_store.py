@@ -59,6 +59,8 @@ async def test_every_column_of_a_job_is_kept(store: JobStore) -> None:
         result=b"\x00\x01",
         error=error,
         progress=Progress(1.5, 3.0, "half"),
+        unique="one at a time",
+        losses=2,
     )
 
     kept = await store.insert(job)

@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def _write_until_killed(path: Path, prefix: str, *, crash_at: str = "", kill_aft
 
 
 def _sorted_out(lines: list[str]) -> Said:
-    said: Said = {"open": [], "kept": [], "claimed": [], "ended": [], "pruned": []}
+    said: Said = {verb: [] for verb in ("open", "kept", "claimed", "ended", "pruned", "won", "deduped")}
     for line in lines:
         if line.endswith("\n"):  # the last line may be cut short by the kill
             verb, what = line.split()
@@ -55,13 +56,25 @@ async def _check(path: Path, said: Said) -> None:
     not_ended = [job for job in ended if job is None or job.state is not State.COMPLETED or job.worker]
     claimed = [await store.get(JobKey("kept", id)) for id in said["claimed"]]
     not_claimed = [job for job in claimed if job is None or job.epoch == 0]
+    broken_pairs = await _broken_pairs(store, said)
     await keep(store)
     await store.close()
     db = apsw.Connection(str(path))
     integrity = db.pragma("integrity_check")
     db.close()
 
-    assert (lost, not_ended, not_claimed, integrity) == ([], [], [], "ok")
+    assert (lost, not_ended, not_claimed, broken_pairs, integrity) == ([], [], [], [], "ok")
+
+
+async def _broken_pairs(store: SqliteStore, said: Said) -> list[str]:
+    """Return the duplicates whose winner is not kept, and the keys that more than one job holds."""
+    pairs = await store.page("unique", before=None, limit=100_000)
+    won = {job.key.id for job in pairs if not job.is_final}
+    deduped = {job.key.id: job.error for job in pairs if job.state is State.DEDUPED}
+    orphans = [id for id, error in deduped.items() if error is None or error.message not in won]
+    holders = Counter(job.unique for job in pairs if not job.is_final)
+    lost = (set(said["won"]) - won) | (set(said["deduped"]) - set(deduped))
+    return [*orphans, *lost, *(unique for unique, jobs in holders.items() if jobs > 1)]
 
 
 async def test_nothing_acknowledged_is_lost_by_kills_at_random_moments(path: Path) -> None:
@@ -74,6 +87,8 @@ async def test_nothing_acknowledged_is_lost_by_kills_at_random_moments(path: Pat
             said[verb].extend(what)
 
     assert len(said["kept"]) > 500
+    assert len(said["won"]) > 20
+    assert len(said["deduped"]) > 20
     await _check(path, dict(said))
 
 

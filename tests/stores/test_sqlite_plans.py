@@ -52,6 +52,7 @@ async def test_a_statement_searches_and_never_scans(db: apsw.Connection, name: s
         ("adopt", "jobs_by_lease (lease_until<?)"),
         ("lost", "jobs_by_lease (lease_until<?)"),
         ("move", "jobs_by_key (id=? AND scope=?)"),
+        ("living_twin", "jobs_by_unique_key (unique_key=?)"),
         ("extend", "jobs_by_worker (worker=?)"),
         ("prune", "jobs_by_end (ended_at<?)"),
         ("prune_beyond", "jobs_by_end_in_scope (scope=? AND queue=? AND ended_at>? AND ended_at<?)"),

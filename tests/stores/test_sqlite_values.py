@@ -26,6 +26,10 @@ def _a_new_key(scope: str, id: str) -> JobKey:
     return JobKey(scope, f"{id}{next(_numbers)}")  # Hypothesis repeats values, and a key is taken once
 
 
+def _unique(text: str) -> str:
+    return text and f"{text}{next(_numbers)}"
+
+
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 instants = st.integers(0, micros(datetime.max.replace(tzinfo=UTC))).map(instant)
 blobs = st.binary(max_size=3_000)
@@ -59,6 +63,8 @@ jobs = st.builds(
     result=st.none() | blobs,
     error=st.none() | errors,
     progress=st.none() | st.builds(Progress, amounts, amounts, texts),
+    unique=st.builds(_unique, texts),
+    losses=st.integers(0, 2**31),
 )
 
 

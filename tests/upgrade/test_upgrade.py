@@ -70,6 +70,9 @@ async def test_a_store_of_a_released_version_opens_and_goes_on(version: str, tmp
 
         claimed = await engine.claim(scopes.CORE, Event.DISPATCH, worker="next", limit=9, lease=LEASE)
         assert [job.key.id for job in claimed] == ["waiting"]
+        assert {(job.unique, job.losses) for job in jobs.values()} == {("", 0)}
+        first, second = [await engine.submit(_of_its_own(id)) for id in ("one", "two")]
+        assert (first.state, second.state) == (State.ACCEPTED, State.DEDUPED)
         gone = NewJob(key=JobKey(scopes.of_item("w1", "gone"), "late"), queue=scopes.CORE, kind="k")
         with pytest.raises(ScopeClosed):
             await engine.submit(gone)
@@ -104,3 +107,7 @@ async def test_a_graph_of_a_released_version_opens_and_its_imports_go_on(
                 await graph.apply(fence, Batch(checkpoint=b""))
     finally:
         await graph.close()
+
+
+def _of_its_own(id: str) -> NewJob:
+    return NewJob(key=JobKey(SCOPE, id), queue=scopes.CORE, kind="k", unique="only one")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -18,8 +18,10 @@ from weft.engine.errors import (
 )
 from weft.engine.events import Events
 from weft.engine.jobs import (
+    Again,
     Changes,
     Completed,
+    ErrorDetail,
     Failed,
     Job,
     JobError,
@@ -30,6 +32,7 @@ from weft.engine.jobs import (
     Outcome,
     Progress,
     Room,
+    Stopped,
     WhenLost,
 )
 from weft.engine.lifecycle import Event, State, next_state, sources
@@ -40,6 +43,13 @@ WORKER_LOST = JobError(
     "The process that ran the job is gone: its server ended or lost its lease.",
     is_permanent=False,
 )
+
+
+DEDUPED = "JobInstanceStatusDeduped"
+"""The error code of a duplicate; its only detail names the job that lives in its place."""
+
+MOST_RESTARTS = 10
+"""How often a job is started again whose process or server was lost: it may be what they died of."""
 
 
 class Engine:
@@ -53,6 +63,7 @@ class Engine:
     async def submit(self, new: NewJob, *, room: Room | None = None) -> Job:
         """Keep a job; the same id with the same request again gives the job that is known.
 
+        Where another job of the same *unique* has not ended, this one is kept as its duplicate: it has ended.
         Raises NoRoom before all else, JobConflict for another request under a known id, and ScopeClosed.
         """
         return await self._insert(new, Event.SUBMIT, room=room)
@@ -233,13 +244,15 @@ class Engine:
         """Write the end of a held job.
 
         *cancel_wins*: a cancel that was durable before the end makes the job cancelled, whatever the work
-        returned after it. Raises LeaseLost, and the end is then dropped.
+        returned after it; no job that is to be cancelled starts again in any case. Raises LeaseLost, and the
+        end is then dropped.
         """
         now = self.clock.now()
+        cancel_wins = cancel_wins or isinstance(outcome, Again)
         held = job
         while True:
             wants_cancel = cancel_wins and held.cancel_requested
-            event = Event.STOP if wants_cancel else _event_of(outcome)
+            event = Event.STOP if wants_cancel else _EVENTS[type(outcome)]
             moved = await self._move(
                 held,
                 event,
@@ -252,16 +265,17 @@ class Engine:
                 return moved
             held = await self._still_held(job)
 
-    async def give_up(self, job: Job) -> Job | None:
+    async def give_up(self, job: Job, *, is_loss: bool = False) -> Job | None:
         """End, or put back, a job whose worker is gone and whose work has surely stopped.
 
+        *is_loss*: nobody meant to end that worker, and after MOST_RESTARTS such losses the job fails.
         Returns None where it has another owner or has ended meanwhile.
         """
         now = self.clock.now()
         held = job
         while True:
-            event = _event_of_loss(held)
-            changes = Changes(error=WORKER_LOST if event is Event.LOSE else None)
+            event = _event_of_loss(held, is_loss=is_loss)
+            changes = Changes(error=WORKER_LOST if event is Event.LOSE else None, adds_loss=is_loss)
             moved = await self._move(
                 held, event, changes, at=now, owned=True, cancel_requested=held.cancel_requested
             )
@@ -283,7 +297,7 @@ class Engine:
     async def rescue(self, *, as_of: datetime | None = None, limit: int = 100) -> int:
         """Give up jobs whose lease had run out by *as_of*, else by now; return how many were."""
         lost = await self.store.lost(as_of or self.clock.now(), limit)
-        rescued = [await self.give_up(job) for job in lost]
+        rescued = [await self.give_up(job, is_loss=True) for job in lost]
         return sum(job is not None for job in rescued)
 
     async def prune(self, *, older_than: timedelta, limit: int = 1000) -> int:
@@ -295,9 +309,9 @@ class Engine:
         self, new: NewJob, event: Event, *, by: str | None = None, room: Room | None = None
     ) -> Job:
         job = _job_from(new, next_state(None, event), self.clock.now(), cancelled_by=by)
-        kept = await self.store.insert(job, room)
+        kept = await self.store.insert(job, room, _duplicate_of)
         if kept is not None:
-            self.events.emit(event, kept)
+            self.events.emit(event if kept.state is job.state else Event.DUPLICATE, kept)
             return kept
         known = await self.get(new.key)
         if new.fingerprint and known.fingerprint and known.fingerprint != new.fingerprint:
@@ -355,6 +369,7 @@ def _job_from(new: NewJob, state: State, now: datetime, *, cancelled_by: str | N
         fingerprint=new.fingerprint,
         submitted_by=new.submitted_by,
         when_lost=new.when_lost,
+        unique=new.unique,
         state=state,
         submitted_at=now,
         available_at=now,
@@ -364,21 +379,39 @@ def _job_from(new: NewJob, state: State, now: datetime, *, cancelled_by: str | N
     )
 
 
-def _event_of(outcome: Outcome) -> Event:
-    if isinstance(outcome, Completed):
-        return Event.COMPLETE
-    if isinstance(outcome, Failed):
-        return Event.FAIL
-    return Event.STOP
+def _duplicate_of(job: Job, winner: JobKey) -> Job:
+    error = JobError(
+        DEDUPED,
+        f"The job did not run: job {winner.id} had not ended.",
+        is_permanent=False,
+        details=(
+            ErrorDetail(DEDUPED, f"Duplicate of job {winner.id}.", extra=(("jobInstanceId", winner.id),)),
+        ),
+    )
+    state = next_state(None, Event.DUPLICATE)
+    return replace(job, state=state, ended_at=job.submitted_at, error=error)
 
 
-def _event_of_loss(job: Job) -> Event:
+_EVENTS: Mapping[type[Outcome], Event] = {
+    Completed: Event.COMPLETE,
+    Failed: Event.FAIL,
+    Stopped: Event.STOP,
+    Again: Event.RETRY,
+}
+
+
+def _event_of_loss(job: Job, *, is_loss: bool) -> Event:
     if job.cancel_requested:
         return Event.STOP
-    return Event.REQUEUE if job.when_lost is WhenLost.RESTART else Event.LOSE
+    may_start_again = job.when_lost is WhenLost.RESTART and not (is_loss and job.losses >= MOST_RESTARTS)
+    return Event.REQUEUE if may_start_again else Event.LOSE
 
 
 def _changes_of(outcome: Outcome, event: Event, now: datetime) -> Changes:
+    if isinstance(outcome, Again):
+        return Changes(
+            available_at=now + outcome.after if event is Event.RETRY else None, adds_loss=outcome.lost
+        )
     return Changes(
         started_at=outcome.started_at,
         ended_at=outcome.ended_at or now,

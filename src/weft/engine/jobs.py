@@ -118,6 +118,7 @@ class Job:
 
     *epoch* counts its owners: a write of an owner names it, and so a former owner writes nothing.
     *send_deadline* is when the last call that may start the work elsewhere has surely arrived or died.
+    *attempt* counts its starts, *losses* those whose process or server was lost.
     """
 
     key: JobKey
@@ -144,6 +145,8 @@ class Job:
     result: bytes | None = None
     error: JobError | None = None
     progress: Progress | None = None
+    unique: str = ""
+    losses: int = 0
 
     @property
     def is_final(self) -> bool:
@@ -168,6 +171,7 @@ class Changes:
     available_at: datetime | None = None
     send_deadline: datetime | None = None
     adds_attempt: bool = False
+    adds_loss: bool = False
     releases_lease: bool = False
     result: bytes | None = None
     error: JobError | None = None
@@ -214,10 +218,14 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """A runner's word that this attempt failed with *error*, and that another may start *after* a while."""
+    """A runner's word that this attempt failed with *error*, and that another may start *after* a while.
+
+    *lost*: it did not fail by itself, its process was lost.
+    """
 
     error: JobError
     after: timedelta
+    lost: bool = False
 
 
-Outcome = Completed | Failed | Stopped
+Outcome = Completed | Failed | Stopped | Again

@@ -19,7 +19,7 @@ class State(StrEnum):
 
 class Event(StrEnum):
     SUBMIT = "submit"
-    DUPLICATE = "duplicate"  # a job of the same kind already runs, this one never will
+    DUPLICATE = "duplicate"  # another job lives in its place, this one never will
     BURY = "bury"  # refuse a job that has not been submitted yet
     DISPATCH = "dispatch"  # a call that may start the work elsewhere is about to be sent
     START = "start"
@@ -27,6 +27,7 @@ class Event(StrEnum):
     CANCEL = "cancel"
     COMPLETE = "complete"
     FAIL = "fail"
+    RETRY = "retry"  # this attempt has failed, another one may start after a while
     STOP = "stop"  # after a cancel, the work has provably stopped
     LOSE = "lose"  # the worker is gone, and the work with it
     REQUEUE = "requeue"  # the worker is gone, and the job may start again
@@ -63,6 +64,7 @@ TABLE: dict[tuple[State | None, Event], State] = {
     (State.RUNNING, Event.CANCEL): State.RUNNING,
     (State.RUNNING, Event.COMPLETE): State.COMPLETED,
     (State.RUNNING, Event.FAIL): State.FAILED,
+    (State.RUNNING, Event.RETRY): State.ACCEPTED,
     (State.RUNNING, Event.STOP): State.CANCELLED,
     (State.RUNNING, Event.LOSE): State.FAILED,
     (State.RUNNING, Event.REQUEUE): State.ACCEPTED,

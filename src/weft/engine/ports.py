@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -35,6 +35,10 @@ class Claim:
     starts: bool
 
 
+Duplicate = Callable[[Job, JobKey], Job]
+"""Makes of a job, and of the key of the one that lives in its place, what is kept of it: it has ended."""
+
+
 class JobStore(Protocol):
     """Durable jobs. Every write is on disk before its call returns; `tests/stores` holds the contract.
 
@@ -42,9 +46,13 @@ class JobStore(Protocol):
     nothing was kept.
     """
 
-    async def insert(self, job: Job, room: Room | None = None) -> Job | None:
+    async def insert(
+        self, job: Job, room: Room | None = None, duplicate: Duplicate | None = None
+    ) -> Job | None:
         """Keep *job* and return it with its number, or None where its key is taken.
 
+        Where a job that has not ended has the same *unique*, what *duplicate* makes of that one's key and
+        *job* is kept and returned in its place, in the same transaction.
         Raises NoRoom, whether the key is taken or not, and ScopeClosed where its scope is closed.
         """
 

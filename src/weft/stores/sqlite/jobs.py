@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import datetime
 
 import msgspec
-from apsw import Connection
+from apsw import Connection, ConstraintError
 
 from weft.engine.crash import crash_point
 from weft.engine.errors import NoRoom, ScopeClosed
 from weft.engine.jobs import Job, JobKey, LogLine, Move, Progress, Room, WhenLost
 from weft.engine.lifecycle import State
-from weft.engine.ports import Claim
+from weft.engine.ports import Claim, Duplicate
 from weft.stores.queries import load
 from weft.stores.sqlite.rows import (
     INLINE_BYTES,
@@ -41,10 +41,22 @@ _LAST_NUMBER = 2**63 - 1
 # ---- writes
 
 
-def insert(db: Connection, job: Job, room: Room | None = None) -> Job | None:
+def insert(
+    db: Connection, job: Job, room: Room | None = None, duplicate: Duplicate | None = None
+) -> Job | None:
     """Raises NoRoom, ScopeClosed."""
     if room is not None and _live_below(db, room.family) >= room.most:
         raise NoRoom(room)
+    try:
+        return _insert(db, job)
+    except ConstraintError:
+        twin = _living_twin(db, job) if job.unique else None
+        if twin is None or duplicate is None:
+            raise
+        return _insert(db, duplicate(job, twin))
+
+
+def _insert(db: Connection, job: Job) -> Job | None:
     if len(job.payload) <= INLINE_BYTES:
         number = _insert_row(db, job)
     else:
@@ -173,6 +185,13 @@ def count(db: Connection, queue: str) -> dict[State, int]:
 
 
 # ---- helpers
+
+
+def _living_twin(db: Connection, job: Job) -> JobKey | None:
+    """Return the key of the job that lives in the place of *job*."""
+    rows = db.execute(SQL["living_twin"], {"unique_key": job.unique})
+    found = [JobKey(scope, id) for scope, id in rows]
+    return found[0] if found else None
 
 
 def _live_below(db: Connection, family: str) -> int:

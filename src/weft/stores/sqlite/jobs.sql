@@ -6,13 +6,13 @@ INSERT INTO jobs (
     scope, id, queue, kind, state, submitted_at, available_at, started_at, ended_at,
     cancel_requested_at, cancel_requested_by, attempt, epoch, worker, lease_until, send_deadline,
     when_lost, submitted_by, fingerprint, labels,
-    progress_done, progress_total, progress_text, payload, result, error
+    progress_done, progress_total, progress_text, payload, result, error, unique_key, losses
 )
 SELECT
     number, :id, :queue, :kind, :state, :submitted_at, :available_at, :started_at, :ended_at,
     :cancel_requested_at, :cancel_requested_by, :attempt, :epoch, :worker, :lease_until, :send_deadline,
     :when_lost, :submitted_by, :fingerprint, :labels,
-    :progress_done, :progress_total, :progress_text, :payload, :result, :error
+    :progress_done, :progress_total, :progress_text, :payload, :result, :error, :unique_key, :losses
 FROM scopes
 WHERE name = :scope AND NOT is_closed
     -- ON CONFLICT would use up a number for a job that is known, and so write for a request that changes nothing.
@@ -20,6 +20,11 @@ WHERE name = :scope AND NOT is_closed
 
 -- name: insert_payload
 INSERT INTO payloads (job, payload) VALUES (:job, :payload)
+
+-- name: living_twin
+SELECT scopes.name, jobs.id
+FROM jobs CROSS JOIN scopes ON scopes.number = jobs.scope
+WHERE jobs.unique_key = :unique_key AND jobs.ended_at IS NULL
 
 -- name: is_closed
 SELECT is_closed FROM scopes WHERE name = :scope
@@ -133,6 +138,7 @@ SET state = :target,
     available_at = COALESCE(:available_at, available_at),
     send_deadline = MAX(COALESCE(send_deadline, :send_deadline), COALESCE(:send_deadline, send_deadline)),
     attempt = attempt + :adds_attempt,
+    losses = losses + :adds_loss,
     worker = IIF(:releases_lease, NULL, worker),
     lease_until = IIF(:releases_lease, NULL, lease_until),
     result = COALESCE(:result, result),

@@ -50,7 +50,8 @@ def job_of(row: Row) -> Job:
     (
         number, _, id, queue, kind, state, submitted_at, available_at, started_at, ended_at,
         cancel_requested_at, cancel_requested_by, attempt, epoch, worker, lease_until, send_deadline,
-        when_lost, submitted_by, fingerprint, labels, done, total, text, payload, result, error, scope, large,
+        when_lost, submitted_by, fingerprint, labels, done, total, text, payload, result, error,
+        unique_key, losses, scope, large,
     ) = row  # fmt: skip
     return Job(
         key=JobKey(scope, id),
@@ -77,6 +78,8 @@ def job_of(row: Row) -> Job:
         result=result,
         error=None if error is None else _error_of(error),
         progress=None if text is None else Progress(_number(done), _number(total), text),
+        unique=unique_key or "",
+        losses=losses,
     )
 
 
@@ -110,6 +113,8 @@ def row_of(job: Job) -> Bindings:
         "payload": job.payload if len(job.payload) <= INLINE_BYTES else None,
         "result": job.result,
         "error": _error_text(job.error),
+        "unique_key": job.unique or None,
+        "losses": job.losses,
     }
 
 
@@ -130,6 +135,7 @@ def row_of_move(move: Move) -> Bindings:
         "available_at": _micros(changes.available_at),
         "send_deadline": _micros(changes.send_deadline),
         "adds_attempt": changes.adds_attempt,
+        "adds_loss": changes.adds_loss,
         "releases_lease": changes.releases_lease,
         "result": changes.result,
         "error": _error_text(changes.error),

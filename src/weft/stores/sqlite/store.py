@@ -12,7 +12,7 @@ from weft.catalog.model import Item, Role, Workspace
 from weft.engine.errors import Overloaded
 from weft.engine.jobs import Job, JobKey, LogLine, Move, Progress, Room
 from weft.engine.lifecycle import State
-from weft.engine.ports import Claim
+from weft.engine.ports import Claim, Duplicate
 from weft.stores.sqlite import catalog, jobs
 from weft.stores.sqlite.database import Lock, is_synchronous_full, open_reader, open_writer, store_id
 from weft.stores.sqlite.reader import Reader
@@ -62,10 +62,12 @@ class SqliteStore:
 
     # ---- jobs
 
-    async def insert(self, job: Job, room: Room | None = None) -> Job | None:
+    async def insert(
+        self, job: Job, room: Room | None = None, duplicate: Duplicate | None = None
+    ) -> Job | None:
         if self._writer.waiting >= self._writes_waiting:
             raise Overloaded
-        return await self._writer.call(jobs.insert, job, room)
+        return await self._writer.call(jobs.insert, job, room, duplicate)
 
     async def get(self, key: JobKey) -> Job | None:
         return await self._one.call(jobs.get, key)
