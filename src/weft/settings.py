@@ -37,16 +37,52 @@ class CallerSettings:
     """How weft calls workloads. The contract leaves all of it open (docs/fidelity.md)."""
 
     call_timeout: timedelta = timedelta(seconds=30)
+    """How long one call to a workload may take, from the connection to the last byte of the answer. A create
+    call that brought no answer in this time may still arrive until it is over, and no later."""
+
     create_attempts: int = 5
+    """How often the create call of a job, or the call that tells of a new or changed item, is sent at most:
+    the first one and its repeats after a timeout, a broken connection, 429 or 5xx."""
+
     backoff_first: timedelta = timedelta(seconds=1)
+    """How long the first repeat of a call waits; each further one waits twice as long as the one before."""
+
     backoff_most: timedelta = timedelta(seconds=60)
+    """How long a repeat waits at most, whatever a `Retry-After` asks for."""
+
     dead_letter_after: timedelta = timedelta(hours=2)
+    """How long after its last create call a job may not have started: then it is Failed, as a dead letter."""
+
     outcome_unknown_after: timedelta = timedelta(hours=2)
+    """How long after a cancel the workload may say nothing of the job: then it is Failed, outcome unknown."""
+
     longest_run: timedelta = timedelta(days=24)
+    """How long a job may run: then it is stopped as by a cancel, and Failed."""
+
     contract_faults: int = 10
+    """How many answers in a row that break the contract fail a running job."""
+
     missing_reads: int = 3
+    """How many reads in a row must find a running job unknown to its workload, before it is Failed."""
+
     missing_for: timedelta = timedelta(minutes=3)
+    """For how long these reads must have found it so."""
+
     slots: int = 1000
+    """How many jobs are watched at once; others wait, as NotStarted."""
+
+    lifecycle_timeout: timedelta = timedelta(seconds=30)
+    """How long a workload may take to hear that an item was created, changed or deleted, with all repeats."""
+
+    tenant_region: str = "local"
+    """What an endpoint resolution service is told as TenantRegion."""
+
+    workspace_region: str = "local"
+    """What an endpoint resolution service is told as WorkspaceRegion."""
+
+    resolved_hosts: tuple[str, ...] = ()
+    """The hosts that an endpoint resolution service may name, beside its own: names as `be.contoso.com`, or
+    `*.contoso.com` for all below one. A token is sent to no other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +160,8 @@ class Settings:
     limits: Limits = Limits()
     tls: bool = False
     twins: TwinsSettings = TwinsSettings()
+    own_pace: Pace | None = None
+    """In place of the profile's."""
 
     @property
     def scheme(self) -> str:
@@ -131,7 +169,7 @@ class Settings:
 
     @property
     def pace(self) -> Pace:
-        return PACES[self.profile]
+        return self.own_pace or PACES[self.profile]
 
 
 def data_directory(given: Path | None = None, environ: Mapping[str, str] = os.environ) -> Path:

@@ -1,4 +1,7 @@
-"""A workload on loopback that keeps one job per id, and answers named calls with named faults."""
+"""A workload on loopback with one job and one item, which answers named calls with named faults.
+
+It speaks both published contracts, and is its own endpoint resolution service where *resolves* is set.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,10 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Any
 
+from aiohttp.abc import AbstractResolver, ResolveResult
+
 from weft.auth.certificate import Certificate
-from weft.catalog.item_types import Backend
+from weft.catalog.item_types import Backend, Contract, ItemEvent, ItemType
 from weft.runners.workload_endpoint import Endpoint, Person
 
 
@@ -23,10 +28,34 @@ class Call(StrEnum):
     CREATE = "create"
     READ = "read"
     CANCEL = "cancel"
+    ITEM_CREATE = "item create"
+    ITEM_UPDATE = "item update"
+    ITEM_DELETE = "item delete"
+    ITEM_PAYLOAD = "item payload"
+    RESOLVE = "resolve"
+
+
+OF_JOBS = (Call.CREATE, Call.READ, Call.CANCEL)
+OF_ITEMS = {
+    "POST": Call.ITEM_CREATE,
+    "PATCH": Call.ITEM_UPDATE,
+    "DELETE": Call.ITEM_DELETE,
+    "GET": Call.ITEM_PAYLOAD,
+}
+ACTIONS = {
+    "onCreateJobInstance": Call.CREATE,
+    "onGetJobInstanceStatus": Call.READ,
+    "onCancelJobInstance": Call.CANCEL,
+    "OnCreateItem": Call.ITEM_CREATE,
+    "OnUpdateItem": Call.ITEM_UPDATE,
+    "OnDeleteItem": Call.ITEM_DELETE,
+}
 
 
 class Fault(StrEnum):
     REFUSED = "connection refused"
+    NO_NAME = "a name without an address"
+    NO_TLS = "a port that speaks no TLS"
     TIMEOUT_BEFORE = "no answer, no effect"
     TIMEOUT_AFTER = "no answer, with effect"
     RESET = "reset in the middle of the answer"
@@ -41,6 +70,9 @@ class Fault(StrEnum):
     DRIP = "16 bytes a second"
     OVERSIZED = "an answer of 200 MB"
 
+
+BEFORE_A_REQUEST = (Fault.REFUSED, Fault.NO_NAME, Fault.NO_TLS)
+NOWHERE = "nowhere.invalid"
 
 TAKES_EFFECT = frozenset(
     {
@@ -57,6 +89,7 @@ TAKES_EFFECT = frozenset(
 @dataclass
 class Request:
     call: Call
+    method: str
     path: str
     headers: dict[str, str]
     body: bytes
@@ -72,8 +105,8 @@ class Hosted:
     state: dict[str, Any] = field(default_factory=dict)
 
 
-class FaultServer:
-    """Use as an async context manager; it is the caller's directory and credentials as well."""
+class FaultServer(AbstractResolver):
+    """Use as an async context manager; it is the caller's directory, credentials and DNS as well."""
 
     def __init__(self, tls: Certificate | None = None, *, trusted: bool = True) -> None:
         """*tls*: serve https with it, and let the caller trust it or not."""
@@ -83,11 +116,19 @@ class FaultServer:
         self.requests: list[Request] = []
         self.fired: Counter[tuple[Call, Fault]] = Counter()
         self.reads_to_come = 2
-        self.redirected_to: list[str] = []
+        self.effects: Counter[Call] = Counter()
+        self.contract = Contract.WDK
+        self.told = frozenset(ItemEvent)
+        self.resolves: tuple[str, ...] | None = None
+        self.resolution: dict[str, object] = {}
+        self.payload = b'{"itemPayload":{"rows":7}}'
+        self.redirects_to = ""
         self._faults: dict[Call, list[Fault]] = {call: [] for call in Call}
         self._next_call = Call.CREATE
         self._port = 0
         self._closed_port = 0
+        self._deaf_port = 0
+        self._will_fire: tuple[Call, Fault] | None = None
         self._over = asyncio.Event()
         self._arrived = asyncio.Condition()
 
@@ -97,6 +138,8 @@ class FaultServer:
         self._hole = socket.socket()
         self._hole.bind(("127.0.0.1", 0))  # bound and not listening: every connection is refused
         self._closed_port = self._hole.getsockname()[1]
+        self._deaf = await asyncio.start_server(self._speak_no_tls, "127.0.0.1", 0)
+        self._deaf_port = self._deaf.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(
@@ -104,8 +147,9 @@ class FaultServer:
     ) -> None:
         self._over.set()
         self._hole.close()
-        self._server.close()
-        await self._server.wait_closed()
+        for server in (self._server, self._deaf):
+            server.close()
+            await server.wait_closed()
         await asyncio.sleep(0)
 
     def will(self, call: Call, *faults: Fault) -> None:
@@ -127,17 +171,58 @@ class FaultServer:
         """Say which call comes next, for a connection that is refused tells nothing of it."""
         self._next_call = call
 
+    def find(self, name: str) -> ItemType | None:
+        return ItemType(name=name, backend=self._backend(""), told=self.told)
+
     def endpoint(self, item_type: str) -> Endpoint:
         faults = self._faults[self._next_call]
-        if faults and faults[0] is Fault.REFUSED:
-            self.fired[self._next_call, faults.pop(0)] += 1
-            return self._at(f"http://127.0.0.1:{self._closed_port}/workload")
-        scheme = "https" if self._served_with else "http"
-        return self._at(f"{scheme}://127.0.0.1:{self._port}/workload", self._trusts)
+        if faults and faults[0] in BEFORE_A_REQUEST:
+            return Endpoint(self._backend(self._unreachable(self._next_call, faults.pop(0))))
+        return Endpoint(self._backend(self.base_url), self._trusts)
 
-    def _at(self, url: str, tls: ssl.SSLContext | None = None) -> Endpoint:
-        backend = Backend(workload="Contoso", audience="api://contoso", publisher_tenant="", url=url)
-        return Endpoint(backend, tls)
+    @property
+    def base_url(self) -> str:
+        return f"{'https' if self._served_with else 'http'}://127.0.0.1:{self._port}/workload"
+
+    def _unreachable(self, call: Call, fault: Fault) -> str:
+        if fault is Fault.REFUSED:
+            self.fired[call, fault] += 1
+            return f"http://127.0.0.1:{self._closed_port}/workload"
+        self._will_fire = call, fault
+        return f"http://{NOWHERE}" if fault is Fault.NO_NAME else f"https://127.0.0.1:{self._deaf_port}"
+
+    def _fire(self) -> None:
+        assert self._will_fire is not None
+        self.fired[self._will_fire] += 1
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        assert host == NOWHERE
+        self._fire()
+        raise OSError(f"no address of {host}")
+
+    async def close(self) -> None:
+        return
+
+    async def _speak_no_tls(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._fire()
+        with contextlib.suppress(ConnectionError):
+            await reader.read(100)
+            writer.write(_message(400, b"what?"))
+            await writer.drain()
+        writer.close()
+
+    def _backend(self, url: str) -> Backend:
+        resolves = self.resolves
+        return Backend(
+            workload="Contoso",
+            audience="api://contoso",
+            publisher_tenant="",
+            url=url if resolves is None else f"{url}/resolve",
+            contract=self.contract,
+            resolves=resolves,
+        )
 
     def authorization(self, backend: Backend, person: Person) -> str:
         return "SubjectAndAppToken1.0 secret"
@@ -157,7 +242,7 @@ class FaultServer:
 
     async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
         faults = self._faults[request.call]
-        if not faults or faults[0] is Fault.REFUSED:
+        if not faults or faults[0] in BEFORE_A_REQUEST:
             status, body = self._do(request.call)
             writer.write(_message(status, body))
             await writer.drain()
@@ -169,11 +254,20 @@ class FaultServer:
         await FAULTS[fault](self, writer)
 
     def _do(self, call: Call) -> tuple[int, bytes]:
+        self.effects[call] += 1
+        if call in OF_JOBS:
+            return self._do_job(call)
+        if call is Call.RESOLVE:
+            found = {"url": self.base_url, "ttlInMinutes": 60, **self.resolution}
+            return 200, json.dumps(found).encode()
+        return 200, self.payload if call is Call.ITEM_PAYLOAD else b""
+
+    def _do_job(self, call: Call) -> tuple[int, bytes]:
         job = self.job
         if call is Call.CREATE:
             job.starts += job.status == ""
             job.status = job.status or "InProgress"
-            return 202, b""
+            return (202, b"") if self.contract is Contract.WDK else (201, b'{"status":"NotStarted"}')
         if not job.status:
             return 404, b'{"errorCode":"JobInstanceNotFound","message":"no such job","source":"User"}'
         if call is Call.CANCEL and job.status == "InProgress":
@@ -194,7 +288,7 @@ class FaultServer:
         writer.transport.abort()
 
     async def redirect(self, writer: asyncio.StreamWriter) -> None:
-        target = f"http://127.0.0.1:{self._port}/elsewhere"
+        target = self.redirects_to or f"http://127.0.0.1:{self._port}/elsewhere"
         writer.write(_message(301, b"", f"Location: {target}\r\n"))
         await writer.drain()
 
@@ -249,5 +343,15 @@ async def _read_request(reader: asyncio.StreamReader) -> Request:
     method, path, _ = first.split(" ")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     body = await reader.readexactly(int(headers.get("content-length", "0")))
-    call = Call.READ if method == "GET" else Call.CANCEL if path.endswith("/cancel") else Call.CREATE
-    return Request(call, path, headers, body, asyncio.get_running_loop().time())
+    return Request(_call_of(method, path), method, path, headers, body, asyncio.get_running_loop().time())
+
+
+def _call_of(method: str, path: str) -> Call:
+    *_, last = path.split("/")
+    if last == "resolve":
+        return Call.RESOLVE
+    if last in ACTIONS:
+        return ACTIONS[last]
+    if "/jobTypes/" not in path:
+        return OF_ITEMS[method]
+    return Call.READ if method == "GET" else Call.CANCEL if last == "cancel" else Call.CREATE

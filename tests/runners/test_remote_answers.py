@@ -63,7 +63,13 @@ def test_an_error_is_read_in_each_of_its_spellings(body: bytes) -> None:
     ("body", "code", "message"),
     [
         (b'{"detail":"Not Found"}', "", "Not Found"),
-        (b'{"detail":[{"loc":["body"],"msg":"missing"}]}', "", '[{"loc":["body"],"msg":"missing"}]'),
+        (
+            b'{"detail":[{"loc":["body","rows",0],"msg":"missing"},{"msg":"no"}]}',
+            "",
+            "body.rows.0: missing; no",
+        ),
+        (b'{"detail":[]}', "", 'The workload answered 400: {"detail":[]}'),
+        (b'{"detail":[7]}', "", "[7]"),
         (b'{"error":"no"}', "", "no"),
         (b'{"error":{"code":"Gone","message":"it went"}}', "Gone", "it went"),
         (b'{"error":{"errorCode":"Gone","message":"it went"}}', "Gone", "it went"),

@@ -1,4 +1,4 @@
-"""Fourteen faults of a workload in each of the three calls: the job ends as it should, its work ran once."""
+"""Sixteen faults of a workload in each of the calls for a job: it ends as it should, its work ran once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from tests.engine.direct_store import DirectStore
-from tests.runners.fault_server import Call, Fault, FaultServer
+from tests.runners.fault_server import OF_JOBS, Call, Fault, FaultServer
 from weft.auth.certificate import Certificate
 from weft.engine.clock import SystemClock
 from weft.engine.engine import Engine
@@ -98,6 +98,7 @@ async def calling(
             directory=workload,
             credentials=workload,
             clock=engine.clock,
+            resolver=workload,
         )
         await runner.start()
         habits = Habits(queue="core", slots=10, begins=Event.DISPATCH, cancel_wins=False, adopts=True)
@@ -172,7 +173,7 @@ async def test_calls_carry_the_headers_and_paths_of_the_contract(tmp_path: Path)
         await caller.engine.cancel(KEY)
         await caller.end()
 
-        create, read, cancel = (caller.workload.of(call)[0] for call in Call)
+        create, read, cancel = (caller.workload.of(call)[0] for call in OF_JOBS)
         item = f"/workload/workspaces/{WORKSPACE}/items/Contoso.FinanceAnalytics.Forecast/{ITEM}"
         path = f"{item}/jobTypes/calculateForecast/instances/{JOB_ID}"
         assert (create.path, read.path, cancel.path) == (path, path, f"{path}/cancel")

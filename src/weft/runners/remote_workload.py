@@ -16,7 +16,6 @@ import asyncio
 import random
 from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from weft.contracts.core import FailureCode
@@ -25,19 +24,32 @@ from weft.engine.crash import crash_point
 from weft.engine.jobs import Completed, Failed, Job, JobError, Outcome, Stopped
 from weft.engine.lifecycle import State
 from weft.engine.ports import Clock, Run
-from weft.runners.workload_answers import Accepted, Answer, Busy, Faulty, Missing, Refused, Reported, Silence
+from weft.runners.workload_answers import (
+    CONTRACT_ERROR,
+    UNREACHABLE,
+    Accepted,
+    Answer,
+    Faulty,
+    Missing,
+    Refused,
+    Reported,
+    Silence,
+    trouble,
+    wait_asked_for,
+)
+from weft.runners.workload_client import WorkloadClient
 from weft.runners.workload_endpoint import Credentials, Directory, Leftovers, Nobody
+from weft.runners.workload_line import Line
+from weft.runners.workload_pace import Backoff
 from weft.settings import CallerSettings
 
 if TYPE_CHECKING:
-    from weft.runners.workload_client import WorkloadClient
+    from aiohttp.abc import AbstractResolver
 
 DEAD_LETTERED = FailureCode.DEAD_LETTERED.value
 NOT_FOUND = FailureCode.NOT_FOUND.value
 UNKNOWN_ERROR = FailureCode.UNKNOWN_ERROR_OCCURED.value
 
-CONTRACT_ERROR = "WorkloadContractError"
-UNREACHABLE = "WorkloadUnreachable"
 NEVER_STARTED = "WorkloadNeverStarted"
 RAN_TOO_LONG = "LongestRunExceeded"
 
@@ -72,9 +84,12 @@ class NoHints:
 
 
 class RemoteWorkloadRunner:
-    """A Runner whose work goes on at a workload: `start` before the first job, `close` after the last."""
+    """A Runner whose work goes on at a workload: `start` before the first job, `close` after the last.
 
-    def __init__(
+    Whoever else calls workloads shares its *line*.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts it is composed of
         self,
         settings: CallerSettings,
         *,
@@ -84,39 +99,21 @@ class RemoteWorkloadRunner:
         clock: Clock,
         hints: Hints | None = None,
         leftovers: Leftovers | None = None,
+        resolver: AbstractResolver | None = None,
     ) -> None:
-        self._directory = directory
-        self._leftovers = leftovers or Nobody()
-        self._credentials = credentials
-        self._call_seconds = settings.call_timeout.total_seconds()
-        self._watch_with = partial(Watching, settings, poll=poll, clock=clock, hints=hints)
-        self._clock = clock
-        self._client: WorkloadClient | None = None
+        """*resolver* finds the addresses of names; None: as the machine does."""
+        self.line = Line(settings, credentials=credentials, clock=clock, resolver=resolver)
+        calls = WorkloadClient(directory=directory, line=self.line, leftovers=leftovers or Nobody())
+        self._watching = Watching(settings, poll=poll, clock=clock, calls=calls, hints=hints)
 
     async def start(self) -> None:
-        """Load the HTTP client beside the loop, which takes a while, and make it ready."""
-        self._client = await asyncio.to_thread(self._new_client)
-        await self._client.start()
+        await self.line.open()
 
     async def close(self) -> None:
-        if self._client is not None:
-            await self._client.close()
+        await self.line.close()
 
     async def run(self, run: Run) -> Outcome:
-        if self._client is None:
-            raise RuntimeError("start() comes before the first job")
-        return await self._watch_with(calls=self._client).run(run)
-
-    def _new_client(self) -> WorkloadClient:
-        from weft.runners.workload_client import WorkloadClient  # noqa: PLC0415 - see `start`
-
-        return WorkloadClient(
-            directory=self._directory,
-            credentials=self._credentials,
-            leftovers=self._leftovers,
-            clock=self._clock,
-            call_seconds=self._call_seconds,
-        )
+        return await self._watching.run(run)
 
 
 class Watching:
@@ -144,21 +141,6 @@ class Watching:
         return await life.create() or await life.watch()
 
 
-class _Backoff:
-    """Waits that double: *first*, 2 x *first*, ... *most*, in seconds, each spread by a fifth."""
-
-    def __init__(self, first: float, most: float, chance: Callable[[], float]) -> None:
-        self._next = first
-        self._most = most
-        self._chance = chance
-
-    def seconds(self, asked: float | None = None) -> float:
-        """Return the next wait; at least what the workload *asked* for, but never more than the most."""
-        wait = min(self._next, self._most) * (0.8 + 0.4 * self._chance())
-        self._next = min(self._next * 2, self._most)
-        return min(max(wait, asked or 0.0), self._most * 1.2)
-
-
 class _Life:
     """One job at its workload, from where its row says that it stands.
 
@@ -179,7 +161,7 @@ class _Life:
         self._heeds_hints = True
         self._cancel_at: float | None = None
         self._after_cancel = self._backoff()
-        self._read_pace: _Backoff | None = None
+        self._read_pace: Backoff | None = None
         self._heard_at = self._loop.time()
         self._faults = 0
         self._missed = 0
@@ -210,8 +192,7 @@ class _Life:
                 return self._refused(answer)
             self._unanswered(answer)
             if self._job.attempt < self._settings.create_attempts:
-                asked = answer.retry_after if isinstance(answer, Busy) else None
-                await self._pause(backoff.seconds(asked), asyncio.sleep)
+                await self._pause(backoff.seconds(wait_asked_for(answer)), asyncio.sleep)
         return self._unsent()
 
     def _acknowledged(self) -> None:
@@ -227,7 +208,7 @@ class _Life:
 
     def _unanswered(self, answer: Answer) -> None:
         self._may_have_arrived |= not isinstance(answer, Silence) or answer.arrived
-        self._trouble = _trouble(answer)
+        self._trouble = trouble(answer)
 
     def _unsent(self) -> Outcome | None:
         """Decide, where no call can have reached the workload; else leave it to the reads."""
@@ -257,15 +238,14 @@ class _Life:
     def _begin_cancel(self, now: float) -> None:
         self._cancel_at = now
         self._heard_at = now
-        self._read_pace = _Backoff(
+        self._read_pace = Backoff(
             FIRST_READ_AFTER_CANCEL_SECONDS, self._watching.poll_seconds, self._watching.chance
         )
 
     async def _ask_to_cancel(self) -> Outcome | None:
         answer = await self._calls.cancel(self._job, by=self._deadline())
         crash_point("caller.after-cancel")
-        asked = answer.retry_after if isinstance(answer, Busy) else None
-        self._cancel_at = self._loop.time() + self._after_cancel.seconds(asked)
+        self._cancel_at = self._loop.time() + self._after_cancel.seconds(wait_asked_for(answer))
         if isinstance(answer, Missing):
             self._read_at = self._loop.time()  # whether there is no such job, a read has to say
             return None
@@ -281,8 +261,7 @@ class _Life:
             return None
         crash_point("caller.after-read")
         self._heeds_hints = isinstance(answer, Reported)
-        asked = answer.retry_after if isinstance(answer, Busy) else None
-        self._read_at = self._loop.time() + self._read_seconds(asked)
+        self._read_at = self._loop.time() + self._read_seconds(wait_asked_for(answer))
         if isinstance(answer, Missing):
             self._faults = 0
             return self._not_there(began_at, knew_of_cancel=knew_of_cancel)
@@ -413,9 +392,9 @@ class _Life:
     def _deadline(self) -> float:
         return self._loop.time() + self._settings.call_timeout.total_seconds()
 
-    def _backoff(self) -> _Backoff:
+    def _backoff(self) -> Backoff:
         first, most = self._settings.backoff_first, self._settings.backoff_most
-        return _Backoff(first.total_seconds(), most.total_seconds(), self._watching.chance)
+        return Backoff(first.total_seconds(), most.total_seconds(), self._watching.chance)
 
     def _read_seconds(self, asked: float | None) -> float:
         """Return how long to wait for the next read: the interval, or less at first after a cancel."""
@@ -465,13 +444,6 @@ def _within_life(at: datetime | None, job: Job, now: datetime) -> datetime | Non
     if at is None or not job.submitted_at - CLOCKS_DIFFER_BY <= at <= now + CLOCKS_DIFFER_BY:
         return None
     return min(max(at, job.submitted_at), now)
-
-
-def _trouble(answer: Answer) -> JobError:
-    if isinstance(answer, Busy):
-        return answer.error
-    reason = answer.reason if isinstance(answer, Silence | Faulty) else "no answer"
-    return JobError(UNREACHABLE, f"The workload could not be reached: {reason}.", is_permanent=False)
 
 
 T = TypeVar("T")

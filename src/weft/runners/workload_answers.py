@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -25,8 +25,27 @@ ERROR_BYTES = 16 * 1024
 TEXT_CHARACTERS = 500
 """How much of an answer that is no error of any known shape is told."""
 
+COMPLAINTS = 10
+"""How many of the faults that FastAPI lists are told."""
+
+UNREACHABLE = "WorkloadUnreachable"
+CONTRACT_ERROR = "WorkloadContractError"
+
 STATUSES = frozenset(status.value for status in Status)
 SOURCES = tuple(source.value for source in ErrorSource)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What came back over HTTP. *body* is None where it was too large or compressed."""
+
+    status: int
+    body: bytes | None
+    retry_after: str | None = None
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +87,14 @@ class Busy:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """No answer came. *arrived* is False only where the request was provably never sent."""
+    """No answer came. *arrived* is False only where the request was provably never sent.
+
+    *retry_after* in seconds, where the service that knows the workload's address named some.
+    """
 
     reason: str
     arrived: bool = True
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +114,19 @@ def told(answer: Answer) -> dict[str, object]:
     if isinstance(answer, Refused | Busy):
         return {"status": answer.status}
     return {"status": 404} if isinstance(answer, Missing) else {}
+
+
+def trouble(answer: Answer) -> JobError:
+    """Return what to tell of a call that brought nothing."""
+    if isinstance(answer, Busy | Refused):
+        return answer.error
+    reason = answer.reason if isinstance(answer, Silence | Faulty) else "no answer"
+    return JobError(UNREACHABLE, f"The workload could not be reached: {reason}.", is_permanent=False)
+
+
+def wait_asked_for(answer: Answer) -> float | None:
+    """Return for how many seconds nothing should be asked, where the answer says so."""
+    return answer.retry_after if isinstance(answer, Busy | Silence) else None
 
 
 def created(status: int, body: bytes, retry_after: str | None, *, now: datetime) -> Answer:
@@ -118,10 +154,7 @@ def reported(status: int, body: bytes, retry_after: str | None, *, now: datetime
 
 def state(body: bytes) -> Reported | Faulty:
     """Read an ItemJobInstanceState."""
-    try:
-        members = _members(msgspec.json.decode(body))
-    except (ValueError, RecursionError):  # invalid UTF-8 is no DecodeError
-        return Faulty("the body is not JSON")
+    members = members_of(body)
     if members is None:
         return Faulty("the body is not a JSON object")
     named = members.get("status")
@@ -135,12 +168,32 @@ def state(body: bytes) -> Reported | Faulty:
     )
 
 
+def members_of(body: bytes) -> Mapping[str, Any] | None:
+    """Return the members of a JSON object by their name without case and underscores; None: it is none."""
+    return _members(_content(body))
+
+
+def payload_of_item(body: bytes) -> bytes | None:
+    """Read GetItemPayloadResponse: the payload as it came, b"" for none; None where it is no such answer."""
+    if not body:
+        return b""
+    try:
+        members = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        payload = next((bytes(raw) for name, raw in members.items() if _plain(name) == "itempayload"), b"")
+        is_nothing = not payload or msgspec.json.decode(payload) is None
+    except (ValueError, RecursionError):  # invalid UTF-8 is no DecodeError
+        return None
+    return b"" if is_nothing else payload
+
+
+def kept(body: bytes) -> bytes:
+    """Return what is kept of an error as it came: text, bounded."""
+    return _Room(ERROR_BYTES).take(body[:ERROR_BYTES].decode(errors="replace")).encode()
+
+
 def refusal(status: int, body: bytes) -> JobError:
     """Read why a call was refused, from whatever the workload sent along."""
-    try:
-        content = msgspec.json.decode(body)
-    except (ValueError, RecursionError):  # invalid UTF-8 is no DecodeError
-        content = None
+    content = _content(body)
     return _envelope(content) or _foreign(content) or _spoken(status, body)
 
 
@@ -269,11 +322,26 @@ def _foreign(content: object) -> JobError | None:
     inner = members.get("error") or members.get("detail")
     if not inner:
         return None
-    known = _envelope(inner)
     fields = _members(inner) or {}
-    message = known.message if known else _short(inner if isinstance(inner, str) else _json(inner))
-    code = (known.code if known else "") or _short(str(fields.get("code") or ""), 100)
-    return JobError(code, message, source=ErrorSource.EXTERNAL)
+    code = _short(str(fields.get("code") or ""), 100)
+    known = _envelope(inner)
+    if known is not None:
+        return replace(known, code=known.code or code)
+    message = inner if isinstance(inner, str) else _complaints(inner) or _json(inner)
+    return JobError(code, _short(message), source=ErrorSource.EXTERNAL)
+
+
+def _complaints(content: object) -> str:
+    """Return FastAPI's list of what is wrong with a request as a sentence; "": it is no such list."""
+    told = []
+    for complaint in content[:COMPLAINTS] if isinstance(content, list) else ():
+        members = _members(complaint) or {}
+        message, place = members.get("msg"), members.get("loc")
+        if not isinstance(message, str):
+            return ""
+        where = ".".join(str(step) for step in place) if isinstance(place, list) else ""
+        told.append(f"{where}: {message}" if where else message)
+    return "; ".join(told)
 
 
 def _spoken(status: int, body: bytes) -> JobError:
@@ -286,7 +354,18 @@ def _members(content: object) -> Mapping[str, Any] | None:
     """Return the members of an object by their name without case and underscores."""
     if not isinstance(content, dict):
         return None
-    return {name.replace("_", "").lower(): value for name, value in content.items()}
+    return {_plain(name): value for name, value in content.items()}
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+def _content(body: bytes) -> object:
+    try:
+        return msgspec.json.decode(body)
+    except (ValueError, RecursionError):  # invalid UTF-8 is no DecodeError
+        return None
 
 
 def _short(text: str, most: int = TEXT_CHARACTERS) -> str:

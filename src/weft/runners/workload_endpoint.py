@@ -6,7 +6,8 @@ import ssl
 from dataclasses import dataclass
 from typing import Protocol
 
-from weft.catalog.item_types import Backend
+from weft.catalog.item_types import Backend, ItemType
+from weft.catalog.model import Principal
 from weft.engine.jobs import Job, JobError
 from weft.runners.workload_answers import Answer, Refused, Silence
 
@@ -35,8 +36,16 @@ class Person:
         labels = job.labels
         return cls(labels["tenant"], labels["user"], labels["user_name"])
 
+    @classmethod
+    def calling(cls, caller: Principal) -> Person:
+        """*caller* without an id: nobody who is known."""
+        return cls(caller.tenant, caller.id, (caller.name or caller.id) if caller.id else "")
+
 
 class Directory(Protocol):
+    def find(self, name: str) -> ItemType | None:
+        """Return what is known of an item type named in any ASCII case; None where no workload owns it."""
+
     def endpoint(self, item_type: str) -> Endpoint | None:
         """Return where jobs of *item_type* are sent, or None where no workload owns it."""
 

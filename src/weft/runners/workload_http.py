@@ -1,0 +1,105 @@
+"""One HTTP exchange with a workload: a hard deadline, a bounded answer, and nobody in between.
+
+No redirect is followed, no proxy of the environment used, no cookie kept, and nothing unpacked: what is sent
+goes to the host of the given URL and to no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+from yarl import URL
+
+from weft.runners.workload_answers import Said, Silence
+
+ANSWER_BYTES = 1024 * 1024
+CONNECTIONS = 512
+CONNECTIONS_A_WORKLOAD = 64
+KEEP_IDLE_SECONDS = (
+    3.0  # below what servers keep idle connections for, so that few requests meet a closing one
+)
+
+
+class WorkloadHttp:
+    """Made and closed on the loop that uses it; trouble of any kind is an answer, never an exception."""
+
+    def __init__(self, *, connect_seconds: float, resolver: AbstractResolver | None = None) -> None:
+        """*resolver* finds the addresses of names; None: as the machine does."""
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=CONNECTIONS,
+                limit_per_host=CONNECTIONS_A_WORKLOAD,
+                keepalive_timeout=KEEP_IDLE_SECONDS,
+                resolver=resolver,
+            ),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect_seconds),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "weft"},
+            auto_decompress=False,
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    async def exchange(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        tls: ssl.SSLContext | None,
+        by: float,
+        reads_success: bool,
+    ) -> Said | Silence:
+        """Send, and return what is answered before loop time *by*.
+
+        *reads_success*: whether the body of a 2xx is wanted; where not, it is not waited for.
+        """
+        if asyncio.get_running_loop().time() >= by:
+            return Silence("no time was left for the call", arrived=False)
+        try:
+            async with (
+                asyncio.timeout_at(by),
+                self._session.request(
+                    method,
+                    URL(url, encoded=True),
+                    headers=headers,
+                    data=body,
+                    allow_redirects=False,
+                    ssl=tls or True,
+                ) as response,
+            ):
+                return await _heard(response, reads_success=reads_success)
+        except TimeoutError as timeout:
+            never_sent = isinstance(timeout, aiohttp.ConnectionTimeoutError)
+            return Silence(
+                "no connection in time" if never_sent else "no answer in time", arrived=not never_sent
+            )
+        except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as refused:
+            return Silence(f"no connection: {refused}", arrived=False)
+        except (aiohttp.ClientError, OSError) as broken:
+            return Silence(f"connection broke: {type(broken).__name__}")
+
+
+async def _heard(response: aiohttp.ClientResponse, *, reads_success: bool) -> Said:
+    wanted = reads_success or not 200 <= response.status < 300
+    body = await _bounded(response) if wanted else b""
+    return Said(response.status, body, response.headers.get("Retry-After"))
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes | None:
+    """Return the body, or None where it is larger than an answer may be, or compressed unasked."""
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        return None
+    content = bytearray()
+    async for chunk in response.content.iter_any():
+        content += chunk
+        if len(content) > ANSWER_BYTES:
+            return None
+    return bytes(content)
