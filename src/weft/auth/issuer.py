@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -41,6 +42,16 @@ def user_id(tenant: str, name: str) -> str:
 def app_object_id(tenant: str, name: str) -> str:
     """Return the object id of the app *name* of *tenant*; a user of the same name has another."""
     return str(uuid.uuid5(uuid.UUID(tenant), f"\0app\0{name}"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delegate:
+    """For whom an app acts: *user* is an object id of *tenant*, *upn* the name to sign in with."""
+
+    tenant: str
+    user: str
+    name: str
+    upn: str
 
 
 class Issuer:
@@ -116,9 +127,41 @@ class Issuer:
         self._headers.put(wanted, header, now + life / 2)
         return header
 
+    def app_token(
+        self, client: str, object_id: str, name: str, tenant: str, *, audience: str, lifetime: timedelta
+    ) -> str:
+        """Return a token of the registered app *client*, which proved itself with a secret."""
+        who = self._app_claims(client, object_id, tenant, name) | {"appidacr": "1"}
+        return self._keys.sign(who | self._frame(tenant, audience, lifetime, self._clock.now()))
+
+    def delegated_token(
+        self, person: Delegate, client: str, scopes: Sequence[str], *, audience: str, lifetime: timedelta
+    ) -> str:
+        """Return a token with which the registered app *client* acts for *person*."""
+        who = self._user_claims(person.name, person.user, person.tenant, scopes, client)
+        proved = {"appidacr": "1", "upn": person.upn, "unique_name": person.upn}
+        return self._keys.sign(
+            who | proved | self._frame(person.tenant, audience, lifetime, self._clock.now())
+        )
+
+    def id_token(self, person: Delegate, client: str, *, lifetime: timedelta) -> str:
+        """Return what tells the app *client* who *person* is; no access token, for it has no scopes."""
+        who = {
+            "name": person.name,
+            "oid": person.user,
+            "preferred_username": person.upn,
+            "sub": person.user,
+        }
+        frame = self._frame(person.tenant, client, lifetime, self._clock.now())
+        return self._keys.sign(who | frame | {"iss": issuer_of(person.tenant, "2.0"), "ver": "2.0"})
+
     def discovery(self, base_url: str, tenant: str) -> dict[str, Any]:
         """Return the discovery document of *tenant*, with Entra's fields and our addresses."""
-        here = f"{base_url.rstrip('/')}/issuer/{tenant}"
+        return self.discovery_at(f"{base_url.rstrip('/')}/issuer/{tenant}", tenant)
+
+    @staticmethod
+    def discovery_at(here: str, tenant: str) -> dict[str, Any]:
+        """Return the same document for an issuer whose addresses begin with *here*."""
         return {
             "token_endpoint": f"{here}/oauth2/v2.0/token",
             "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],

@@ -42,7 +42,25 @@ def made_once(path: Path, make: Callable[[], bytes]) -> bytes:
     return _read(path)
 
 
-def _read(path: Path) -> bytes:
+def read_private(path: Path, longest_bytes: int) -> bytes:
+    """Return what *path* holds; raises DataRefused if others may read it, FileNotFoundError if none."""
+    content = _read(path, longest_bytes + 1)
+    if len(content) > longest_bytes:
+        raise DataRefused(f"{path} is longer than {longest_bytes} bytes")
+    return content
+
+
+def replace_private(path: Path, content: bytes) -> None:
+    """Put *content* in place of what *path* holds: whoever reads finds the old or the new, whole."""
+    draft = _draft(path, content)
+    try:
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    _sync_directory(path.parent)
+
+
+def _read(path: Path, longest_bytes: int = _LONGEST_BYTES) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as fault:
@@ -51,10 +69,22 @@ def _read(path: Path) -> bytes:
         raise
     with os.fdopen(descriptor, "rb") as file:
         _check_owner_only(path, os.fstat(descriptor), FILE_MODE)
-        return file.read(_LONGEST_BYTES)
+        return file.read(longest_bytes)
 
 
 def _publish(path: Path, content: bytes) -> None:
+    draft = _draft(path, content)
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        return  # another process was first, and its file is the one that counts
+    finally:
+        draft.unlink()
+    _sync_directory(path.parent)
+
+
+def _draft(path: Path, content: bytes) -> Path:
+    """Return a file of another name beside *path*, with *content* safe on the disk."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
     try:
@@ -62,12 +92,10 @@ def _publish(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(descriptor)
-        path.hardlink_to(draft)
-    except FileExistsError:
-        return  # another process was first, and its file is the one that counts
-    finally:
+    except BaseException:
         draft.unlink()
-    _sync_directory(path.parent)
+        raise
+    return draft
 
 
 def _sync_directory(path: Path) -> None:

@@ -1,0 +1,216 @@
+"""Registered apps: who may get tokens with a secret. Kept in one file, each secret as a hash only."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from weft.auth.errors import DataRefused
+from weft.auth.issuer import app_object_id
+from weft.auth.private_files import private_directory, read_private, replace_private
+from weft.auth.subject_and_app import FABRIC_APP, FABRIC_CLIENT_FOR_WORKLOADS, resource_id
+
+LONGEST_NAME: Final = 256
+MOST_APPS: Final = 1000
+LONGEST_FILE_BYTES: Final = 4 * 1024 * 1024
+SECRET_BYTES: Final = 32
+
+_GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+_NOT_OF_THIS_APP: Final = "0" * 64
+_FABRICS_OWN: Final = (FABRIC_APP, FABRIC_CLIENT_FOR_WORKLOADS)
+
+
+class AppRefused(Exception):
+    """An app that cannot be registered as asked, or is not known. The message names the value."""
+
+
+class RegisteredApp(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """*object_id* is whom roles are given to. *resources*: the audiences of tokens that are for this app."""
+
+    name: str
+    client_id: str
+    object_id: str
+    created_at: datetime
+    secret_hash: str
+    workload: str | None = None
+    resources: tuple[str, ...] = ()
+
+    def has_secret(self, secret: str) -> bool:
+        """Compare in a time that tells nothing of the secret."""
+        return hmac.compare_digest(_hash(self.client_id, secret), self.secret_hash)
+
+
+class _Kept(msgspec.Struct):
+    apps: list[RegisteredApp] = []
+
+
+class Apps:
+    """The apps of the home *tenant*, in `apps.json` of the data directory.
+
+    A server and commands use the file side by side: whoever changes it holds a lock and replaces it whole,
+    and a look-up reads it again when it has changed.
+    """
+
+    def __init__(self, data: Path, tenant: str) -> None:
+        self._path = data / "apps.json"
+        self._lock = data / "apps.lock"
+        self._tenant = tenant
+        self._seen: tuple[int, int, int] | None = None
+        self._known: dict[str, RegisteredApp] = {}
+
+    def all(self) -> list[RegisteredApp]:
+        """Return all apps by name. Raises DataRefused."""
+        return sorted(self._read().apps, key=lambda app: app.name)
+
+    def find(self, client_id: str) -> RegisteredApp | None:
+        """Return the app of that id, in any case. Raises DataRefused."""
+        self._refresh()
+        return self._known.get(client_id.lower())
+
+    def of_resource(self, resource: str) -> RegisteredApp | None:
+        """Return the app that tokens for *resource* are meant for. Raises DataRefused."""
+        self._refresh()
+        return next((app for app in self._known.values() if resource in audiences_of(app)), None)
+
+    def create(
+        self,
+        name: str,
+        *,
+        client_id: str | None = None,
+        workload: str | None = None,
+        resource: str | None = None,
+    ) -> tuple[RegisteredApp, str]:
+        """Register an app; return it and its secret, which is kept nowhere. Raises AppRefused, DataRefused.
+
+        Without *client_id* it has the one that `weft token --app` uses for that name, so that both are one.
+        """
+        secret = secrets.token_urlsafe(SECRET_BYTES)
+        app = self._new(name, client_id, workload, resource, secret)
+        with self._changing() as kept:
+            _check_new(app, kept.apps)
+            kept.apps.append(app)
+        return app, secret
+
+    def delete(self, named: str) -> RegisteredApp:
+        """Forget the app of that name or client id. Raises AppRefused, DataRefused."""
+        with self._changing() as kept:
+            found = next((app for app in kept.apps if named in (app.name, app.client_id)), None)
+            if found is None:
+                raise AppRefused(f"no app {named!r} is registered")
+            kept.apps.remove(found)
+        return found
+
+    def _new(
+        self, name: str, client_id: str | None, workload: str | None, resource: str | None, secret: str
+    ) -> RegisteredApp:
+        if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
+            raise AppRefused(f"the name must have 1 to {LONGEST_NAME} printable characters, not {name!r}")
+        client = _client_id(client_id) or app_object_id(self._tenant, f"client/{name}")
+        named = (resource_id(self._tenant, workload) if workload else None, resource)
+        return RegisteredApp(
+            name=name,
+            client_id=client,
+            object_id=app_object_id(self._tenant, name),
+            created_at=datetime.now(UTC).replace(microsecond=0),
+            secret_hash=_hash(client, secret),
+            workload=workload,
+            resources=tuple(_checked_resource(one) for one in named if one is not None),
+        )
+
+    @contextmanager
+    def _changing(self) -> Iterator[_Kept]:
+        """Yield what is kept, while nobody else changes it; at the end it replaces the file."""
+        private_directory(self._path.parent)
+        with _locked(self._lock):
+            kept = self._read()
+            yield kept
+            replace_private(self._path, msgspec.json.format(msgspec.json.encode(kept), indent=2))
+
+    def _refresh(self) -> None:
+        try:
+            found = self._path.stat()
+            seen = (found.st_ino, found.st_mtime_ns, found.st_size)
+        except FileNotFoundError:
+            seen = None
+        if seen is None or seen != self._seen:
+            self._known = {app.client_id: app for app in self._read().apps}
+            self._seen = seen
+
+    def _read(self) -> _Kept:
+        try:
+            return msgspec.json.decode(read_private(self._path, LONGEST_FILE_BYTES), type=_Kept)
+        except FileNotFoundError:
+            return _Kept()
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
+            raise DataRefused(f"{self._path} holds no registered apps: {fault}") from None
+
+
+def audiences_of(app: RegisteredApp) -> tuple[str, ...]:
+    """Return all audiences of tokens that are for *app*."""
+    return (app.client_id, f"api://{app.client_id}", *app.resources)
+
+
+def secret_fits(app: RegisteredApp | None, secret: str) -> bool:
+    """Return whether *secret* is that of *app*; an app that is not known takes as long to say no."""
+    if app is None:
+        hmac.compare_digest(_hash("", secret), _NOT_OF_THIS_APP)
+        return False
+    return app.has_secret(secret)
+
+
+def _hash(client_id: str, secret: str) -> str:
+    """A secret has 256 random bits: nobody can try them all, however fast the hash is."""
+    return hashlib.sha256(f"{client_id}\n{secret}".encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _client_id(given: str | None) -> str | None:
+    if given is None:
+        return None
+    if not _GUID.fullmatch(given.lower()):
+        raise AppRefused(f"the client id must be a GUID, not {given!r}")
+    if given.lower() in _FABRICS_OWN:
+        raise AppRefused(f"the client id {given} is Fabric's own: its tokens prove to workloads who calls")
+    return given.lower()
+
+
+def _checked_resource(resource: str) -> str:
+    host = resource.removeprefix("api://")
+    if host == resource or not host or len(resource) > LONGEST_NAME or re.search(r"\s|//|/$", host):
+        raise AppRefused(
+            f"a resource id is api://... without spaces and without an end in /, not {resource!r}"
+        )
+    return resource
+
+
+def _check_new(app: RegisteredApp, known: list[RegisteredApp]) -> None:
+    if len(known) >= MOST_APPS:
+        raise AppRefused(f"{MOST_APPS} apps are registered; delete one first")
+    for other in known:
+        if other.name == app.name:
+            raise AppRefused(f"an app {app.name!r} is registered already")
+        if other.client_id == app.client_id:
+            raise AppRefused(f"the client id {app.client_id} is that of the app {other.name!r}")
+        for resource in app.resources:
+            if resource in audiences_of(other):
+                raise AppRefused(f"the resource id {resource} is that of the app {other.name!r}")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
