@@ -146,6 +146,21 @@ class TwinsSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostSettings:
+    """How the host of workloads answers.
+
+    *lifecycle*: how long a call about an item may take, with the workload's hook. *quick_stop*: how long a
+    cancel waits for a job that stops at once. *url*: what endpoint resolution answers, without a slash at the
+    end; "": the address that the caller used. *resolved_for*: how long that may be remembered.
+    """
+
+    lifecycle: timedelta = timedelta(seconds=25)
+    quick_stop: timedelta = timedelta(milliseconds=200)
+    url: str = ""
+    resolved_for: timedelta = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     data: Path
     host: str = "127.0.0.1"
@@ -158,6 +173,7 @@ class Settings:
     caller: CallerSettings = CallerSettings()
     runner: RunnerSettings = field(default_factory=RunnerSettings)
     limits: Limits = Limits()
+    hosting: HostSettings = HostSettings()
     tls: bool = False
     twins: TwinsSettings = TwinsSettings()
     own_pace: Pace | None = None
