@@ -1,0 +1,1 @@
+"""Manifest packages of workloads: read as strictly as their published schemas, and told as item types."""
