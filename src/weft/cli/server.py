@@ -20,13 +20,15 @@ USER = "admin"
 class Running(msgspec.Struct, frozen=True):
     """What a running server writes into `server.json` in its data directory.
 
-    *certificate*: the path of what to trust, where it serves https.
+    *certificate*: the path of what to trust, where it serves https. *fabric*: the port at which it answers as
+    Fabric's hosts.
     """
 
     url: str
     pid: int
     version: str
     certificate: str | None = None
+    fabric: int | None = None
 
     @property
     def trusted(self) -> Path | None:
