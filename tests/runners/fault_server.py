@@ -124,6 +124,7 @@ class FaultServer(AbstractResolver):
         self.payload = b'{"itemPayload":{"rows":7}}'
         self.redirects_to = ""
         self._faults: dict[Call, list[Fault]] = {call: [] for call in Call}
+        self._said: dict[Call, list[bytes]] = {call: [] for call in Call}
         self._next_call = Call.CREATE
         self._port = 0
         self._closed_port = 0
@@ -155,6 +156,10 @@ class FaultServer(AbstractResolver):
     def will(self, call: Call, *faults: Fault) -> None:
         """Answer the next calls of the kind with *faults*, one each."""
         self._faults[call].extend(faults)
+
+    def will_say(self, call: Call, status: int, body: bytes) -> None:
+        """Answer the next call of the kind so."""
+        self._said[call].append(_message(status, body))
 
     async def seen(self, call: Call, times: int = 1) -> list[Request]:
         """Wait for as many requests of the kind, and return them."""
@@ -241,6 +246,10 @@ class FaultServer(AbstractResolver):
             await writer.wait_closed()
 
     async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
+        if said := self._said[request.call]:
+            writer.write(said.pop(0))
+            await writer.drain()
+            return
         faults = self._faults[request.call]
         if not faults or faults[0] in BEFORE_A_REQUEST:
             status, body = self._do(request.call)

@@ -122,9 +122,6 @@ class WorkloadLifecycle:
         reads_success: bool = False,
     ) -> Said | Silence:
         """Call, at *most* so often, until the answer stands or the time is over; return the last one."""
-        endpoint = self._directory.endpoint(owner.name)
-        if endpoint is None:
-            return Silence("no workload is known for the item's type", arrived=False)
         loop = asyncio.get_running_loop()
         end = loop.time() + self._settings.lifecycle_timeout.total_seconds()
         backoff = self._backoff()
@@ -132,18 +129,36 @@ class WorkloadLifecycle:
         calls = 0
         while True:
             calls += 1
-            said = await self._line.call(
-                endpoint,
-                request,
-                Person.calling(caller),
-                by=min(end, loop.time() + self._settings.call_timeout.total_seconds()),
-                activity=activity,
-                reads_success=reads_success,
+            said = await self._once(
+                owner, request, caller, by=end, activity=activity, reads_success=reads_success
             )
             wait = backoff.seconds(self._asked_for(said))
             if _stands(said) or calls == most or loop.time() + wait >= end:
                 return said
             await asyncio.sleep(wait)
+
+    async def _once(
+        self,
+        owner: ItemType,
+        request: Request,
+        caller: Principal,
+        *,
+        by: float,
+        activity: str,
+        reads_success: bool,
+    ) -> Said | Silence:
+        endpoint = self._directory.endpoint(owner.name)
+        if endpoint is None:
+            return Silence("no workload is known for the item's type", arrived=False)
+        longest = asyncio.get_running_loop().time() + self._settings.call_timeout.total_seconds()
+        return await self._line.call(
+            endpoint,
+            request,
+            Person.calling(caller),
+            by=min(by, longest),
+            activity=activity,
+            reads_success=reads_success,
+        )
 
     def _asked_for(self, said: Said | Silence) -> float | None:
         if isinstance(said, Silence):
