@@ -55,8 +55,8 @@ class TunnelRefused(Exception):
 class Tunnel:
     """Use it as an asynchronous context; within it *url* is its address.
 
-    *fabric* tells the port of the local Fabric, None where none runs. It may block, and is asked anew for each
-    call: a server that was restarted has another port.
+    *fabric* tells the port of the local Fabric, None where none runs. It may block, and is asked anew for
+    each call: a server that was restarted has another port.
     """
 
     def __init__(
