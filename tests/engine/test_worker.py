@@ -17,7 +17,18 @@ from tests.engine.virtual_time import VirtualClock, virtually
 from weft.engine.engine import WORKER_LOST, Engine
 from weft.engine.errors import StoreUnavailable
 from weft.engine.events import Events
-from weft.engine.jobs import Completed, Job, JobKey, NewJob, Outcome, Progress, Stopped, WhenLost
+from weft.engine.jobs import (
+    Again,
+    Completed,
+    Job,
+    JobError,
+    JobKey,
+    NewJob,
+    Outcome,
+    Progress,
+    Stopped,
+    WhenLost,
+)
 from weft.engine.lifecycle import Event, State
 from weft.engine.maintenance import Maintenance, Retention
 from weft.engine.ports import Claim, Run
@@ -332,6 +343,284 @@ def test_jobs_are_begun_when_the_disk_is_back(store: DirectStore) -> None:
             job = await here.engine.wait(key, seconds=60)
 
             assert job.state is State.COMPLETED
+
+    virtually(main())
+
+
+# ---- another attempt
+
+
+def failing(times: int, after: float) -> Callable[[Run], Awaitable[Outcome]]:
+    """Work whose first *times* attempts fail, each to be repeated after so many seconds."""
+
+    async def work(run: Run) -> Outcome:
+        if run.job.attempt <= times:
+            return Again(JobError("Broke", "it broke"), timedelta(seconds=after))
+        return Completed(b"1")
+
+    return work
+
+
+def test_a_failed_job_starts_again_in_time_and_then_ends(store: DirectStore) -> None:
+    async def main() -> None:
+        runs = Runs(failing(2, 10))
+        async with shop(store, runs) as here:
+            key = await here.submit("a")
+
+            job = await here.engine.wait(key, seconds=60)
+
+            assert (job.state, job.attempt, job.result) == (State.COMPLETED, 3, b"1")
+            assert asyncio.get_running_loop().time() == pytest.approx(20, abs=2.1)  # it looks once a second
+            assert asyncio.get_running_loop().time() >= 20
+
+    virtually(main())
+
+
+def test_a_job_that_starts_again_at_once_needs_no_look(store: DirectStore) -> None:
+    async def main() -> None:
+        async with shop(store, Runs(failing(5, 0))) as here:
+            key = await here.submit("a")
+
+            job = await here.engine.wait(key, seconds=60)
+
+            assert job.state is State.COMPLETED
+            assert asyncio.get_running_loop().time() < 0.5
+
+    virtually(main())
+
+
+def test_a_job_that_waits_for_its_next_attempt_leaves_its_place_to_others(store: DirectStore) -> None:
+    async def main() -> None:
+        runs = Runs(failing(1, 100))
+        async with shop(store, runs, replace(HABITS, slots=1)) as here:
+            first, second = await here.submit("a"), await here.submit("b")
+            await asyncio.sleep(5)
+            waiting = await here.engine.get(first)
+
+            assert runs.begun == ["a", "b"]
+            assert (waiting.state, waiting.worker) == (State.ACCEPTED, None)
+            assert (await here.engine.wait(second, seconds=300)).state is State.COMPLETED
+            assert (await here.engine.wait(first, seconds=300)).state is State.COMPLETED
+
+    virtually(main())
+
+
+def test_a_job_that_is_cancelled_between_two_attempts_never_starts_again(store: DirectStore) -> None:
+    async def main() -> None:
+        runs = Runs(failing(9, 5))
+        async with shop(store, runs) as here:
+            key = await here.submit("a")
+            await asyncio.sleep(1)
+
+            cancelled = await here.engine.cancel(key)
+            await asyncio.sleep(60)
+
+            assert cancelled.state is State.CANCELLED
+            assert await here.engine.get(key) == cancelled
+            assert runs.begun == ["a"]
+
+    virtually(main())
+
+
+# ---- several queues
+
+BOTH = replace(HABITS, slots=4, narrow={"narrow": 1})
+
+
+async def submit_to(here: Shop, queue: str, *ids: str) -> None:
+    for id in ids:
+        await here.engine.submit(NewJob(key=JobKey(SCOPE, id), queue=queue, kind="k"))
+
+
+def test_a_narrow_queue_has_no_more_jobs_at_once_than_it_may(store: DirectStore) -> None:
+    async def main() -> None:
+        runs = Runs(lasting(10))
+        async with shop(store, runs, replace(HABITS, slots=9, narrow={"narrow": 2, "other": 1})) as here:
+            await submit_to(here, "narrow", "n1", "n2", "n3", "n4", "n5")
+            await submit_to(here, "other", "o1", "o2")
+            begun = []
+            for _ in range(3):
+                await asyncio.sleep(5)
+                begun.append(sorted(runs.begun))
+                await asyncio.sleep(5)
+
+            assert begun[0] == ["n1", "n2", "o1"]
+            assert begun[1] == ["n1", "n2", "n3", "n4", "o1", "o2"]
+            assert begun[2] == ["n1", "n2", "n3", "n4", "n5", "o1", "o2"]
+
+    virtually(main())
+
+
+def test_all_queues_together_have_no_more_jobs_at_once_than_there_are_slots(store: DirectStore) -> None:
+    async def main() -> None:
+        runs = Runs(lasting(10))
+        async with shop(store, runs, replace(HABITS, slots=2, narrow={"narrow": 5})) as here:
+            await submit_to(here, "narrow", "n1", "n2", "n3")
+            await submit_to(here, "q", "a", "b")
+            await asyncio.sleep(5)
+
+            assert len(runs.begun) == here.worker.busy == 2
+
+    virtually(main())
+
+
+@pytest.mark.parametrize(("full", "free"), [("narrow", "q"), ("q", "narrow")])
+def test_a_queue_that_has_all_it_may_keeps_no_other_from_its_jobs(
+    store: DirectStore, full: str, free: str
+) -> None:
+    async def main() -> None:
+        runs = Runs(for_ever)
+        async with shop(store, runs, BOTH) as here:
+            await submit_to(here, "narrow" if full == "narrow" else "q", *(f"f{n}" for n in range(3)))
+            await asyncio.sleep(2)
+            before = len(runs.begun)
+
+            await submit_to(here, free, "x")
+            await asyncio.sleep(0.5)
+
+            assert before == (1 if full == "narrow" else 3)
+            assert runs.begun[-1] == "x"
+
+    virtually(main())
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_queues_that_always_have_jobs_take_turns(store: DirectStore, slots: int) -> None:
+    async def main() -> None:
+        runs = Runs(lasting(1))
+        habits = replace(HABITS, slots=slots, narrow={"narrow": slots, "third": slots})
+        async with shop(store, runs, habits) as here:
+            for number in range(30):
+                for queue in ("q", "narrow", "third"):
+                    await submit_to(here, queue, f"{queue}{number}")
+            await asyncio.sleep(15 / slots)
+
+            begun = [sum(id.startswith(queue) for id in runs.begun) for queue in ("q", "narrow", "third")]
+            assert sum(begun) >= 15
+            assert max(begun) - min(begun) <= 1
+
+    virtually(main())
+
+
+def test_free_slots_are_shared_among_the_queues_that_wait(store: DirectStore) -> None:
+    async def main() -> None:
+        runs = Runs(for_ever)
+        here = Shop(store, runs, replace(HABITS, slots=6, narrow={"narrow": 9, "third": 9}))
+        for queue, jobs in (("q", 9), ("narrow", 9), ("third", 1)):
+            await submit_to(here, queue, *(f"{queue}{number}" for number in range(jobs)))
+        await asyncio.sleep(0.5)
+        begun = sorted(id.rstrip("0123456789") for id in runs.begun)
+        await here.stop()
+
+        assert len(begun) == 6
+        assert {queue: begun.count(queue) for queue in ("q", "third")} == {"q": 3, "third": 1}
+
+    virtually(main())
+
+
+def test_a_worker_with_nothing_to_do_asks_no_queue_but_where_a_job_came(
+    store: DirectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    claim = DirectStore.claim
+
+    async def noted(store: DirectStore, wanted: Claim) -> Sequence[Job]:
+        asked.append(wanted.queue)
+        return await claim(store, wanted)
+
+    async def main() -> None:
+        async with shop(store, Runs(lasting(0)), BOTH) as here:
+            await asyncio.sleep(0.2)
+            monkeypatch.setattr(DirectStore, "claim", noted)
+            await submit_to(here, "narrow", "n1")
+            await asyncio.sleep(0.2)
+            once = tuple(asked)
+            await asyncio.sleep(2)
+
+            assert set(once) == {"narrow"}
+            assert asked.count("q") == 2  # looks for what no event tells
+
+    virtually(main())
+
+
+def test_a_job_that_comes_while_its_queue_is_asked_is_begun_at_once(
+    store: DirectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = Engine.claim
+
+    async def main() -> None:
+        runs = Runs(lasting(0))
+        async with shop(store, runs, replace(BOTH, narrow={"narrow": 3})) as here:
+            await asyncio.sleep(0.2)
+
+            async def slow_answer(engine: Engine, *arguments: Any, **named: Any) -> Any:
+                jobs = await claim(engine, *arguments, **named)
+                monkeypatch.undo()
+                await submit_to(here, "narrow", "late")
+                return jobs
+
+            monkeypatch.setattr(Engine, "claim", slow_answer)
+            await submit_to(here, "narrow", "early")
+            await asyncio.sleep(0.2)
+
+            assert runs.begun == ["early", "late"]
+
+    virtually(main())
+
+
+def test_cancels_leases_and_drains_are_those_of_all_queues(store: DirectStore) -> None:
+    async def main() -> None:
+        runs = Runs(until_cancelled)
+        async with shop(store, runs, replace(BOTH, narrow={"narrow": 2})) as here:
+            await submit_to(here, "narrow", "n1", "n2")
+            await asyncio.sleep(100)  # longer than a lease
+            await here.engine.cancel(JobKey(SCOPE, "n1"))
+            here_cancelled = await here.engine.wait(JobKey(SCOPE, "n1"), seconds=1)
+            await Engine(store, VirtualClock(), Events()).cancel(JobKey(SCOPE, "n2"))
+            elsewhere_cancelled = await here.engine.wait(JobKey(SCOPE, "n2"), seconds=2)
+            await submit_to(here, "narrow", "n3")
+            await asyncio.sleep(1)
+            await here.worker.drain(timedelta(seconds=1))
+            await here.working
+
+            assert here_cancelled.state is State.CANCELLED
+            assert (elsewhere_cancelled.state, elsewhere_cancelled.epoch) == (State.CANCELLED, 1)
+            assert runs.stopped == ["n3"]
+
+    virtually(main())
+
+
+def test_orphans_are_adopted_from_every_queue_within_its_limit(store: DirectStore) -> None:
+    habits = replace(ELSEWHERE, slots=9, narrow={"narrow": 2})
+
+    async def main() -> None:
+        async with shop(store, Runs(for_ever), replace(habits, narrow={"narrow": 9})) as gone:
+            for id in ("n1", "n2", "n3"):
+                new = NewJob(key=JobKey(SCOPE, id), queue="narrow", kind="k", when_lost=WhenLost.ADOPT)
+                await gone.engine.submit(new)
+            await asyncio.sleep(1)
+        await asyncio.sleep(HABITS.lease.total_seconds())
+
+        runs = Runs(for_ever)
+        async with shop(store, runs, habits) as here:
+            await asyncio.sleep(2)
+
+            assert len(runs.begun) == here.worker.busy == 2
+
+    virtually(main())
+
+
+def test_a_job_of_a_narrow_queue_starts_again_within_its_limit(store: DirectStore) -> None:
+    async def main() -> None:
+        runs = Runs(failing(1, 3))
+        async with shop(store, runs, BOTH) as here:
+            await submit_to(here, "narrow", "n1", "n2")
+
+            first = await here.engine.wait(JobKey(SCOPE, "n1"), seconds=60)
+            second = await here.engine.wait(JobKey(SCOPE, "n2"), seconds=60)
+
+            assert (first.state, second.state) == (State.COMPLETED, State.COMPLETED)
+            assert runs.begun == ["n1", "n2", "n1", "n2"]
 
     virtually(main())
 

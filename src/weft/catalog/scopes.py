@@ -1,5 +1,7 @@
 """What queues and scopes of jobs are called: the two sides of one run must find each other's job."""
 
+from weft.engine.jobs import RunPolicy
+
 CORE = "core"
 """The queue, and the first word of the scopes, of jobs that people run on an item."""
 
@@ -29,3 +31,16 @@ def of_tenant(tenant: str) -> str:
 def of_hosted(*, tenant: str, workspace: str, item_type: str, item: str, job_type: str) -> str:
     """Return the scope of the hosted jobs of one type of one item; the types as registered."""
     return "/".join((of_tenant(tenant), workspace, item_type, item, job_type))
+
+
+def hosted_queue(item_type: str, job_type: str, policy: RunPolicy) -> str:
+    """Return the queue of the hosted jobs of a type: one of its own where only so many may run at once."""
+    return HOSTED if policy.concurrency is None else own_queue(item_type, job_type)
+
+
+def own_queue(item_type: str, job_type: str) -> str:
+    """Return the queue that a job type has to itself; to be served for every type, also without a limit.
+
+    The type may have had a limit when its jobs were submitted.
+    """
+    return f"{HOSTED}/{item_type}/{job_type}".lower()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import uuid4
@@ -16,6 +16,7 @@ from weft.engine.events import Happened
 from weft.engine.jobs import Failed, Job, JobError, JobKey, LogLine, Outcome, Progress
 from weft.engine.lifecycle import Event
 from weft.engine.ports import Runner
+from weft.engine.queues import Queues
 
 log = logging.getLogger(__name__)
 
@@ -31,12 +32,15 @@ RUNNER_WAITS = (0, 1, 2, 4, 8, 16, 32, 64, 128)
 class Habits:
     """How a worker works.
 
-    *begins*: START where claiming a job is the start of its work, DISPATCH where work begins elsewhere.
-    *cancel_wins*: see Engine.finish. *adopts*: take over jobs that go on elsewhere.
+    *slots*: how many jobs it has at once, of all its queues together. *narrow*: further queues, of each of
+    which it has only so many at once. *begins*: START where claiming a job is the start of its work, DISPATCH
+    where work begins elsewhere. *cancel_wins*: see Engine.finish. *adopts*: take over jobs that go on
+    elsewhere.
     """
 
     queue: str
     slots: int
+    narrow: Mapping[str, int] = field(default_factory=dict)
     begins: Event
     cancel_wins: bool
     adopts: bool
@@ -46,18 +50,20 @@ class Habits:
 
 
 class Worker:
-    """Keeps up to *slots* jobs of one queue going."""
+    """Keeps up to *slots* jobs of its queues going."""
 
     def __init__(self, engine: Engine, runner: Runner, habits: Habits) -> None:
         self.name = uuid4().hex
         self._engine = engine
         self._runner = runner
         self._habits = habits
+        self._queues = Queues((habits.queue, *habits.narrow))
         self._held: dict[JobKey, _Held] = {}
         self._alive: set[_Held] = set()
         self._wake = asyncio.Event()
         self._stopping = False
         self._adopts_next = 0.0
+        self._looks_next = 0.0
         self._extended_at = 0.0
         self._taking = asyncio.Lock()
         self._unsubscribe = engine.events.subscribe(self._hear)
@@ -178,35 +184,65 @@ class Worker:
     async def _take(self, lives: asyncio.TaskGroup) -> None:
         """Begin each group of jobs as soon as it is taken: the next one may fail."""
         try:
-            for take in (self._adopt, self._claim):
-                for job in await take(self._habits.slots - len(self._held)):
-                    self._begin(job, lives)
+            await self._adopt(lives)
+            await self._claim(lives)
         except StoreUnavailable as unavailable:
             log.warning("nothing claimed", extra={"queue": self._habits.queue, "reason": unavailable.reason})
 
-    async def _adopt(self, limit: int) -> Sequence[Job]:
+    @property
+    def _free(self) -> int:
+        return self._habits.slots - len(self._held)
+
+    def _room(self, queue: str) -> int:
+        """Return how many more jobs of *queue* may run now."""
+        most = self._habits.narrow.get(queue)
+        if most is None:
+            return self._free
+        busy = sum(held.job.queue == queue for held in self._held.values())
+        return min(self._free, most - busy)
+
+    async def _adopt(self, lives: asyncio.TaskGroup) -> None:
         """Look for orphaned jobs now and then only: under load a worker is woken many times a second."""
         now = asyncio.get_running_loop().time()
-        if limit <= 0 or not self._habits.adopts or now < self._adopts_next:
-            return ()
+        if self._free <= 0 or not self._habits.adopts or now < self._adopts_next:
+            return
         self._adopts_next = now + self._habits.look_again.total_seconds()
         as_of = self._engine.clock.now()
         if self._alive and now - self._extended_at > self._habits.lease.total_seconds() / 2:
             await self._extend()  # after the process stood still, or we would adopt from ourselves
-        return await self._engine.adopt(
-            self._habits.queue, worker=self.name, limit=limit, lease=self._habits.lease, as_of=as_of
-        )
+        for queue in self._queues:
+            limit, lease = self._room(queue), self._habits.lease
+            if limit > 0:
+                jobs = await self._engine.adopt(
+                    queue, worker=self.name, limit=limit, lease=lease, as_of=as_of
+                )
+                self._begin_all(jobs, lives)
 
-    async def _claim(self, limit: int) -> Sequence[Job]:
+    async def _claim(self, lives: asyncio.TaskGroup) -> None:
+        """Share the free slots among the queues that have jobs for them."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._looks_next:
+            self._looks_next = now + self._habits.look_again.total_seconds()
+            self._queues.hear_all()
+        while turns := [queue for queue in self._queues.waiting if self._room(queue) > 0]:
+            for others, queue in zip(reversed(range(len(turns))), turns, strict=True):
+                share = -(-self._free // (others + 1))
+                await self._claim_of(queue, min(share, self._room(queue)), lives)
+
+    async def _claim_of(self, queue: str, limit: int, lives: asyncio.TaskGroup) -> None:
         if limit <= 0:
-            return ()
-        return await self._engine.claim(
-            self._habits.queue,
-            self._habits.begins,
-            worker=self.name,
-            limit=limit,
-            lease=self._habits.lease,
+            return
+        self._queues.serve(queue)
+        jobs = await self._engine.claim(
+            queue, self._habits.begins, worker=self.name, limit=limit, lease=self._habits.lease
         )
+        self._begin_all(jobs, lives)
+        if len(jobs) >= limit:
+            self._queues.hear(queue)  # there may be more
+
+    def _begin_all(self, jobs: Sequence[Job], lives: asyncio.TaskGroup) -> None:
+        for job in jobs:
+            self._begin(job, lives)
 
     async def _extend(self) -> None:
         self._extended_at = asyncio.get_running_loop().time()
@@ -235,9 +271,10 @@ class Worker:
             await self._wake.wait()
 
     def _hear(self, happened: Happened) -> None:
-        if happened.job.queue != self._habits.queue:
+        if happened.job.queue not in self._queues:
             return
-        if happened.event in (Event.SUBMIT, Event.REQUEUE):
+        if happened.event in (Event.SUBMIT, Event.REQUEUE, Event.RETRY):
+            self._queues.hear(happened.job.queue)
             self._wake.set()
         elif happened.event is Event.CANCEL and (held := self._held.get(happened.job.key)):
             held.cancel_requested.set()
