@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from weft.kit.errors import JobFailed
+
 LOG = logging.getLogger("weft.job")
 
 
@@ -24,6 +26,40 @@ class Supervision(Protocol):
     def progress(self, done: float, total: float, text: str) -> None: ...
 
 
+class Questions(Protocol):
+    """Who is asked for tokens and permissions: the supervisor, or a stand-in in the tests of a workload.
+
+    Raises JobFailed where there is an error in place of an answer.
+    """
+
+    async def token(self, scope: str, as_app: bool) -> str: ...
+
+    def get_token(self, scope: str, as_app: bool) -> str: ...
+
+    async def permissions(self) -> tuple[str, ...]: ...
+
+    def get_permissions(self) -> tuple[str, ...]: ...
+
+
+class NobodyToAsk:
+    """For jobs without a supervisor."""
+
+    async def token(self, scope: str, as_app: bool) -> str:
+        return self.get_token(scope, as_app)
+
+    def get_token(self, scope: str, as_app: bool) -> str:
+        raise JobFailed(
+            "TokensNotConfigured", f"There is nobody to give a token for {scope!r}.", source="System"
+        )
+
+    async def permissions(self) -> tuple[str, ...]:
+        return self.get_permissions()
+
+    def get_permissions(self) -> tuple[str, ...]:
+        why = "There is nobody to tell the permissions of the job's user."
+        raise JobFailed("PermissionsNotConfigured", why, source="System")
+
+
 class JobContext:
     """One run of one job, as its function sees it. Ids are canonical UUIDs, "" where not known.
 
@@ -33,7 +69,14 @@ class JobContext:
     log = LOG
 
     def __init__(
-        self, *, job_id: str, job_type: str, attempt: int, labels: Mapping[str, str], supervision: Supervision
+        self,
+        *,
+        job_id: str,
+        job_type: str,
+        attempt: int,
+        labels: Mapping[str, str],
+        supervision: Supervision,
+        questions: Questions | None = None,
     ) -> None:
         self.job_id = job_id
         self.job_type = job_type
@@ -47,6 +90,7 @@ class JobContext:
         self.activity_id = labels.get("activity_id", "")
         self.request_id = labels.get("request_id", "")
         self._supervision = supervision
+        self._questions = questions or NobodyToAsk()
 
     def __repr__(self) -> str:
         return f"<JobContext {self.job_type} {self.job_id}>"
@@ -74,6 +118,37 @@ class JobContext:
         Raises ValueError for a number that is not finite or below zero.
         """
         self._supervision.progress(_amount("done", done), _amount("total", total), str(text))
+
+    async def token(self, scope: str, *, as_app: bool = False) -> str:
+        """Return an access token for *scope*, on behalf of the job's user, or *as_app* of the workload's app.
+
+        It is valid for five more minutes: ask again before each call, it costs nothing until then. *scope* is
+        e.g. `https://storage.azure.com/.default`. Raises AuthUIRequired where the user has to consent or to
+        sign in, and JobFailed where there is no token for another reason.
+        """
+        return await self._questions.token(_scope(scope), as_app)
+
+    def get_token(self, scope: str, *, as_app: bool = False) -> str:
+        """As `token`, for plain functions and threads: it waits for the answer."""
+        return self._questions.get_token(_scope(scope), as_app)
+
+    async def permissions(self) -> tuple[str, ...]:
+        """Return what the job's user may do with the job's item, e.g. `("Read", "Write")`, as it is now.
+
+        Raises what `token` raises.
+        """
+        return await self._questions.permissions()
+
+    def get_permissions(self) -> tuple[str, ...]:
+        """As `permissions`, for plain functions and threads: it waits for the answer."""
+        return self._questions.get_permissions()
+
+
+def _scope(given: str) -> str:
+    scope = str(given).strip()
+    if not scope or not scope.isprintable():
+        raise ValueError(f"a scope is such as 'https://storage.azure.com/.default', not {given!r}")
+    return scope
 
 
 def _amount(name: str, given: float) -> float:

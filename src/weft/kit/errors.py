@@ -6,6 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from weft.catalog.tokens import AUTH_UI_REQUIRED, CLAIMS_PARAMETERS, SCOPES_PARAMETER, auth_ui_required
+from weft.engine import jobs
+from weft.engine.jobs import JobError
+
 SOURCES = ("User", "System", "External")
 
 
@@ -82,6 +86,54 @@ class JobFailed(Exception):
         )
 
 
+class AuthUIRequired(JobFailed):
+    """There is no token until the job's user consents, or signs in again: the portal can ask them to.
+
+    Where it is not caught, the job fails with the contract's error of that name. *error* is that of OAuth,
+    *scopes* what has to be consented to, *claims* the challenge of a conditional access policy, as JSON.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        error: str = "interaction_required",
+        scopes: Sequence[str] = (),
+        claims: str = "",
+    ) -> None:
+        told = auth_ui_required(message, error=error, scopes=scopes, claims=claims)
+        super().__init__(
+            told.code, message, source=told.source, is_permanent=False, details=map(_detail, told.details)
+        )
+        self.error = error
+        self.scopes = tuple(scopes)
+        self.claims = claims
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _ui_required_again, (self.message, self.error, self.scopes, self.claims)
+
+
+def failure_of(error: JobError) -> JobFailed:
+    """Return the exception that says in a job what the server said as *error*."""
+    if error.code == AUTH_UI_REQUIRED and error.details:
+        said = dict(error.details[0].extra)
+        scopes = said.get(SCOPES_PARAMETER, "")
+        return AuthUIRequired(
+            error.message,
+            error=error.details[0].code,
+            scopes=scopes.split(", ") if scopes else (),
+            claims=said.get(CLAIMS_PARAMETERS[0], ""),
+        )
+    return JobFailed(
+        error.code,
+        error.message,
+        source=error.source,
+        is_permanent=bool(error.is_permanent),
+        parameters=error.parameters,
+        details=map(_detail, error.details),
+    )
+
+
 class WorkloadInvalid(ValueError):
     """A workload is declared in a way that cannot work."""
 
@@ -105,6 +157,14 @@ class WorkloadNotLoaded(Exception):
         super().__init__(f"workload {spec!r}: {reason}")
         self.spec = spec
         self.reason = reason
+
+
+def _detail(detail: jobs.ErrorDetail) -> ErrorDetail:
+    return ErrorDetail(detail.code, detail.message, detail.parameters, dict(detail.extra))
+
+
+def _ui_required_again(message: str, error: str, scopes: tuple[str, ...], claims: str) -> AuthUIRequired:
+    return AuthUIRequired(message, error=error, scopes=scopes, claims=claims)
 
 
 def _pairs(given: Any) -> Mapping[str, str]:

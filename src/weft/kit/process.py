@@ -26,9 +26,11 @@ from typing import NamedTuple
 import msgspec
 
 from weft.engine.jobs import JobError, Progress
+from weft.kit.asking import Asker, Asking
 from weft.kit.context import LOG, JobContext
 from weft.kit.errors import JobCancelled, JobFailed, PayloadInvalid, WorkloadNotLoaded
 from weft.kit.interruption import Interruption
+from weft.kit.items import ItemReader
 from weft.kit.outcomes import BadResult, clip, describe_failure, encode_result, plain_text
 from weft.kit.payloads import Reader
 from weft.kit.telling import Teller
@@ -41,7 +43,10 @@ from weft.runners.frames import (
     Broken,
     Cancel,
     Ended,
+    Given,
+    PermissionsGiven,
     Ready,
+    TokenGiven,
     Unpacker,
     pack,
 )
@@ -93,6 +98,7 @@ class Link:
 class Task(NamedTuple):
     begin: Begin
     interruption: Interruption
+    asking: Asking
 
 
 class Doing(NamedTuple):
@@ -111,6 +117,7 @@ class Listener:
         self._link = link
         self._flag = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._last: Task | None = None
+        self._asker = Asker(link.send)
         threading.Thread(target=self._listen, name="weft listener", daemon=True).start()
 
     def _listen(self) -> None:
@@ -121,18 +128,24 @@ class Listener:
                     self._begin(frame)
                 elif isinstance(frame, Cancel):
                     self._cancel(frame)
+                elif isinstance(frame, TokenGiven | PermissionsGiven):
+                    self._give(frame)
         _end_all()
 
     def _begin(self, begin: Begin) -> None:
         if self.busy:
             os._exit(BROKEN_RULE_EXIT)  # two jobs in one process must never be
         self.busy = True
-        self._last = Task(begin, Interruption(self._flag))
+        self._last = Task(begin, Interruption(self._flag), Asking(self._asker, begin.turn))
         self.tasks.put(self._last)
 
     def _cancel(self, cancel: Cancel) -> None:
         if self._last is not None and self._last.begin.turn == cancel.turn:
             self._last.interruption.cancel()
+
+    def _give(self, given: Given) -> None:
+        if self._last is not None and self._last.begin.turn == given.turn:
+            self._last.asking.hear(given)
 
 
 class Supervised:
@@ -256,6 +269,7 @@ class Worker:
             attempt=begin.attempt,
             labels=begin.labels,
             supervision=Supervised(task.interruption, self._teller),
+            questions=task.asking,
         )
         payload = _payload(doing, begin.payload)
         task.interruption.listen()
@@ -294,6 +308,8 @@ def _load(specs: Sequence[str]) -> dict[JobName, Doing]:
     for workload in map(load_workload, specs):
         for name, function in workload.jobs.items():
             jobs[name] = Doing(function, workload.payload_reader(*name))
+        for name, hook in workload.hooks.items():
+            jobs[name] = Doing(hook, ItemReader())
     return jobs
 
 

@@ -42,6 +42,40 @@ class Cancel(Frame, frozen=True):
     turn: int
 
 
+class TokenWanted(Frame, frozen=True):
+    """From the process: the job wants a token for *scope*. *number* counts what the job of *turn* asks."""
+
+    turn: int
+    number: int
+    scope: str
+    as_app: bool
+
+
+class TokenGiven(Frame, frozen=True):
+    """To the process: the *token* that was wanted, or the *error* that there is in its place."""
+
+    turn: int
+    number: int
+    token: str = ""
+    error: JobError | None = None
+
+
+class PermissionsWanted(Frame, frozen=True):
+    """From the process: the job wants to know what its user may do with its item."""
+
+    turn: int
+    number: int
+
+
+class PermissionsGiven(Frame, frozen=True):
+    """To the process: the *permissions* that were asked for, or the *error* that there is in their place."""
+
+    turn: int
+    number: int
+    permissions: tuple[str, ...] = ()
+    error: JobError | None = None
+
+
 class Ready(Frame, frozen=True):
     """From the process: it has imported its workloads, and can take a job."""
 
@@ -81,7 +115,9 @@ class Ended(Frame, frozen=True):
     dirty: bool = False
 
 
-AnyFrame = Begin | Cancel | Ready | Broken | Lines | Told | Ended
+Wanted = TokenWanted | PermissionsWanted
+Given = TokenGiven | PermissionsGiven
+AnyFrame = Begin | Cancel | Wanted | Given | Ready | Broken | Lines | Told | Ended
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[AnyFrame] = msgspec.msgpack.Decoder(AnyFrame)

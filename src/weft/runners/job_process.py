@@ -15,11 +15,25 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from weft.catalog.tokens import without_secrets
 from weft.engine.jobs import ErrorDetail, Job, JobError
 from weft.runners import proctree
 from weft.runners.channel import Channel
 from weft.runners.children import OURS
-from weft.runners.frames import CHANNEL, AnyFrame, Begin, Broken, Cancel, Ended, Lines, Ready, Told
+from weft.runners.frames import (
+    CHANNEL,
+    AnyFrame,
+    Begin,
+    Broken,
+    Cancel,
+    Ended,
+    Lines,
+    PermissionsWanted,
+    Ready,
+    TokenWanted,
+    Told,
+)
+from weft.runners.granting import Granting, Grants
 from weft.runners.output import Output, line_text
 from weft.runners.reporting import Reporter
 
@@ -49,9 +63,10 @@ class Turn:
     *ended* is None where the process died; *began* then says whether the function may have been called.
     """
 
-    def __init__(self, number: int, reporter: Reporter) -> None:
+    def __init__(self, number: int, reporter: Reporter, granting: Granting) -> None:
         self.number = number
         self.reporter = reporter
+        self.granting = granting
         self.began = True
         self.ended: asyncio.Future[Ended | None] = asyncio.get_running_loop().create_future()
 
@@ -71,12 +86,15 @@ class JobProcess:
         mark: str,
         tag: int | None,
         strangers: frozenset[Identity] | None = None,
+        grants: Grants | None = None,
     ) -> None:
         self.booted: asyncio.Future[JobError | None] = asyncio.get_running_loop().create_future()
         self.gone = asyncio.Event()
         self._mark = mark
         self._tag = tag
         self._strangers = strangers
+        self._grants = grants or Grants()
+        self._unanswered: set[asyncio.Task[None]] = set()
         self._turn: Turn | None = None
         self._turns = 0
         self._spoilt = False
@@ -107,7 +125,8 @@ class JobProcess:
             raise RuntimeError(f"process {self.pid} is not free")
         self._drain_output()
         self._turns += 1
-        self._turn = Turn(self._turns, reporter)
+        granting = Granting(self._grants, job, self._channel.send)
+        self._turn = Turn(self._turns, reporter, granting)
         self._channel.send(
             Begin(
                 turn=self._turns,
@@ -115,7 +134,7 @@ class JobProcess:
                 item_type=job.labels.get("item_type", ""),
                 job_type=job.kind,
                 attempt=job.attempt,
-                labels=dict(job.labels),
+                labels=without_secrets(job.labels),
                 payload=job.payload,
             )
         )
@@ -212,6 +231,8 @@ class JobProcess:
             turn.reporter.dropped(frame.dropped)
         elif isinstance(frame, Told):
             turn.reporter.progress(frame.progress)
+        elif isinstance(frame, TokenWanted | PermissionsWanted):
+            turn.granting.hear(frame)
         elif isinstance(frame, Ended):
             self._spoilt = self._spoilt or frame.dirty
             self._end_turn(frame)
@@ -219,7 +240,12 @@ class JobProcess:
     def _end_turn(self, ended: Ended | None) -> None:
         self._drain_output()
         turn, self._turn = self._turn, None
-        if turn is not None and not turn.ended.done():
+        if turn is None:
+            return
+        for question in turn.granting.end():
+            self._unanswered.add(question)
+            question.add_done_callback(self._unanswered.discard)
+        if not turn.ended.done():
             turn.ended.set_result(ended)
 
     def _printed(self, level: str) -> Callable[[Sequence[bytes]], None]:
@@ -281,6 +307,8 @@ class JobProcess:
     async def _end(self) -> None:
         await self._end_tree_for_certain()
         await self.gone.wait()
+        if self._unanswered:
+            await asyncio.wait(self._unanswered)
         os.close(self._pidfd)
         os.close(self._begun)
         self._channel.close()

@@ -15,6 +15,7 @@ from weft.engine.jobs import Completed, Failed, JobError, Outcome, Stopped
 from weft.engine.ports import Run
 from weft.runners import proctree
 from weft.runners.frames import Ended
+from weft.runners.granting import Grants
 from weft.runners.job_process import Identity, JobProcess, Turn, memory_tag
 from weft.runners.keeper import Keeper
 from weft.runners.reporting import Reporter
@@ -46,7 +47,7 @@ class ProcessRunner:
     `start` it before `run`, and `close` it at the end. Not more than one runner may use a marker at a time.
     Where it *owns_all_children*, whatever becomes a child of this process after `start` is taken for what a
     job left behind, and ended: nothing else here may then start processes. A job can hide what it starts
-    from any other look.
+    from any other look. *grants*: where jobs get their tokens from.
     """
 
     def __init__(
@@ -57,8 +58,10 @@ class ProcessRunner:
         environment: Mapping[str, str],
         marker: str,
         owns_all_children: bool = False,
+        grants: Grants | None = None,
     ) -> None:
         self._settings = settings
+        self._grants = grants
         self._command = tuple(command)
         self._environment = job_environment(environment)
         self._store_mark = f"{marker}/"
@@ -255,6 +258,7 @@ class ProcessRunner:
                 mark=self.new_mark(),
                 tag=self._tag,
                 strangers=self._strangers,
+                grants=self._grants,
             )
         except OSError as error:
             self._boot_failed(

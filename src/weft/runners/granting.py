@@ -1,0 +1,118 @@
+"""Gives a running job what it asks its supervisor for: tokens, and the permissions of its user.
+
+The job's process holds no secret: what a token costs is known here only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from weft.catalog.tokens import (
+    VALID_FOR_AT_LEAST,
+    NoPermissions,
+    NoTokens,
+    Permissions,
+    Token,
+    TokenSource,
+)
+from weft.engine.clock import SystemClock
+from weft.engine.jobs import Job, JobError
+from weft.engine.ports import Clock
+from weft.runners.frames import Given, PermissionsGiven, TokenGiven, TokenWanted, Wanted
+
+ANSWER_SECONDS = 30.0
+MOST_AT_ONCE = 256
+MOST_SCOPES = 64
+LONGEST_SCOPE = 2000
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grants:
+    """Where tokens and permissions come from; by default there are none."""
+
+    tokens: TokenSource = field(default_factory=NoTokens)
+    permissions: Permissions = field(default_factory=NoPermissions)
+    clock: Clock = field(default_factory=SystemClock)
+    seconds: float = ANSWER_SECONDS
+
+
+class Granting:
+    """What one job asks for, from its begin to its end. Each question is answered once, and in bounded time.
+
+    A token is given again until it is about to expire: the job may ask before each of its calls.
+    """
+
+    def __init__(self, grants: Grants, job: Job, answer: Callable[[Given], None]) -> None:
+        self._grants = grants
+        self._job = job
+        self._answer = answer
+        self._tokens: dict[tuple[str, bool], Token] = {}
+        self._locks: dict[tuple[str, bool], asyncio.Lock] = {}
+        self._asked: set[asyncio.Task[None]] = set()
+
+    def hear(self, wanted: Wanted) -> None:
+        if len(self._asked) >= MOST_AT_ONCE:
+            why = f"More than {MOST_AT_ONCE} questions of the job wait for an answer."
+            self._answer(_given(wanted, JobError("TooManyQuestions", why, "User", is_permanent=False)))
+            return
+        task = asyncio.create_task(self._serve(wanted), name=f"question {wanted.number} of a job")
+        self._asked.add(task)
+        task.add_done_callback(self._asked.discard)
+
+    def end(self) -> set[asyncio.Task[None]]:
+        """Answer nothing any more; return what is yet to end."""
+        for task in self._asked:
+            task.cancel()
+        return set(self._asked)
+
+    async def _serve(self, wanted: Wanted) -> None:
+        try:
+            async with asyncio.timeout(self._grants.seconds):
+                found = await self._found(wanted)
+        except TimeoutError:
+            why = f"There was no answer within {self._grants.seconds:g} s."
+            found = JobError("TokenUnavailable", why, "System", is_permanent=False)
+        except Exception:
+            log.exception("question of a job not answered", extra={"job": self._job.key.id})
+            found = JobError("InternalError", "The question could not be answered.", "System", False)
+        self._answer(_given(wanted, found))
+
+    async def _found(self, wanted: Wanted) -> Token | tuple[str, ...] | JobError:
+        if not isinstance(wanted, TokenWanted):
+            return await self._grants.permissions.permissions(self._job)
+        if len(wanted.scope) > LONGEST_SCOPE:
+            why = f"A scope of {len(wanted.scope)} characters is longer than {LONGEST_SCOPE}."
+            return JobError("InvalidScope", why, "User", is_permanent=True)
+        async with self._locks.setdefault((wanted.scope, wanted.as_app), asyncio.Lock()):
+            return await self._token(wanted.scope, wanted.as_app)
+
+    async def _token(self, scope: str, as_app: bool) -> Token | JobError:
+        key = (scope, as_app)
+        known = self._tokens.get(key)
+        if known is not None and known.expires_at - self._grants.clock.now() >= VALID_FOR_AT_LEAST:
+            return known
+        found = await self._grants.tokens.token(self._job, scope, as_app)
+        if isinstance(found, Token):
+            self._keep(key, found)
+        return found
+
+    def _keep(self, key: tuple[str, bool], token: Token) -> None:
+        if len(self._tokens) >= MOST_SCOPES and key not in self._tokens:
+            self._tokens.clear()
+        self._tokens[key] = token
+        if len(self._locks) > MOST_SCOPES + MOST_AT_ONCE:
+            self._locks = {one: lock for one, lock in self._locks.items() if lock.locked()}
+
+
+def _given(wanted: Wanted, found: Token | tuple[str, ...] | JobError) -> Given:
+    error = found if isinstance(found, JobError) else None
+    if isinstance(wanted, TokenWanted):
+        token = found.text if isinstance(found, Token) else ""
+        return TokenGiven(wanted.turn, wanted.number, token, error)
+    permissions = found if isinstance(found, tuple) else ()
+    return PermissionsGiven(wanted.turn, wanted.number, permissions, error)
