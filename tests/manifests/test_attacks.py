@@ -236,6 +236,7 @@ ARCHIVE_ATTACKS: dict[str, tuple[Callable[[], bytes], str]] = {
     "something before": (lambda: b"MZ" + archive(), "is no plain zip archive"),
     "something after": (lambda: archive() + b"x", "is no zip archive that ends with its directory"),
     "a comment": (with_comment, "is no zip archive that ends with its directory"),
+    "a comment that is not there": (lambda: end_changed(20, "<H", 5), "is no plain zip archive"),
     "two disks": (lambda: end_changed(4, "<H", 1), "is no plain zip archive"),
     "two counts": (lambda: end_changed(8, "<H", 1), "is no plain zip archive"),
     "no zip": (lambda: b"not a zip" * 100, "is no zip archive"),
@@ -258,7 +259,7 @@ def test_a_directory_of_a_million_entries_is_not_read(tmp_path: Path) -> None:
     directory = record * 400_000
     end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, len(directory), 0, 0)
 
-    assert "more than 1000 entries" in refusal(directory + end, tmp_path)
+    assert "or too long names" in refusal(directory + end, tmp_path)
 
 
 def test_an_archive_of_the_other_kind_of_end_is_refused(tmp_path: Path) -> None:

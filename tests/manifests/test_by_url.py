@@ -94,6 +94,8 @@ def test_a_url_that_leads_to_one_place_is_taken(url: str) -> None:
         "https://a.example:65536",
         "https://a.example:x",
         "https://a.example\\@b.example",
+        "https://a.example/a\\b",
+        "https://a!b.example",
         "https://a example",
         "https://a.example\n",
         "https://\u0430.example",

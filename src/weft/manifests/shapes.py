@@ -98,7 +98,7 @@ def _check_order(element: Element, shape: Shape, file: str, report: Report) -> N
 
 
 def matches(pattern: str, wanted: str, longest: int | None = None) -> Rule:
-    regex = re.compile(pattern, re.ASCII)
+    regex = re.compile(pattern)
 
     def rule(value: str) -> str | None:
         if longest is not None and len(value) > longest:
