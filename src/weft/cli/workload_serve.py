@@ -1,0 +1,148 @@
+"""`weft workload serve`: runs a host of workloads on its own, for a control plane elsewhere."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from datetime import timedelta
+from typing import Annotated
+from uuid import UUID
+
+from cyclopts import Parameter
+
+from weft.cli.errors import CommandFailed, Misused
+from weft.cli.options import Data, whole
+from weft.cli.server import is_loopback
+from weft.cli.up import check_platform
+from weft.settings import RunnerSettings, Settings, data_directory
+
+LONGEST_GRACE_SECONDS = 24 * 3600
+
+Whole = Parameter(converter=whole, allow_leading_hyphen=True)
+
+
+def serve(  # noqa: PLR0913 - each is an option of the command
+    workload: Annotated[str, Parameter(help="A workload to host, as MODULE:ATTR; several may follow.")],
+    /,
+    *more: str,
+    issuer: str = "",
+    audience: str = "",
+    publisher_tenant: str = "",
+    client_id: str = "",
+    data: Data = None,
+    host: str = "127.0.0.1",
+    port: Annotated[int, Whole] = 0,
+    processes: Annotated[int | None, Whole] = None,
+    grace: float = 30.0,
+) -> int:
+    """Serve the Workload API for workloads, without a control plane, until Ctrl-C or SIGTERM.
+
+    Its first line says where. A second Ctrl-C or SIGTERM stops at once. Without options it takes the tokens
+    that are signed with the key in DATA, as those of `weft up` with the same data are.
+
+    Parameters
+    ----------
+    issuer
+        Address of the issuer whose keys sign the tokens, such as
+        http://127.0.0.1:7431/issuer/TENANT/v2.0 [the key in DATA].
+    audience
+        The audience of the tokens [api://localdevinstance/PUBLISHER-TENANT/WORKLOAD].
+    publisher_tenant
+        The tenant of the app that calls [the one kept in DATA].
+    client_id
+        The audience of version 2.0 tokens [as --audience].
+    host
+        The loopback address to listen on.
+    port
+        The port to listen on; 0 picks a free one.
+    processes
+        How many jobs run at once, each in a process of its own [one for each core, two at least].
+    grace
+        How many seconds running jobs are given to end when it is stopped.
+    """
+    check_platform(sys.platform)
+    settings = Settings(
+        data=data_directory(data),
+        host=_loopback(host),
+        port=_port(port),
+        workloads=_named((workload, *more)),
+        runner=_runner(processes),
+        shutdown_grace=_grace(grace),
+    )
+    if publisher_tenant:
+        publisher_tenant = _tenant(publisher_tenant)
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # a workload may lie in the current directory
+    return _serve(settings, issuer, audience, publisher_tenant, client_id)
+
+
+def _loopback(host: str) -> str:
+    if not is_loopback(host):
+        raise Misused(
+            f"--host {host} is not a loopback address: a host speaks plain http, to what runs on this machine"
+        )
+    return host
+
+
+def _port(port: int) -> int:
+    if not 0 <= port <= 65535:
+        raise Misused(f"--port must be from 0 to 65535, not {port}")
+    return port
+
+
+def _named(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        module, colon, attribute = name.partition(":")
+        if not (module and colon and attribute):
+            raise Misused(f"a workload is named as MODULE:ATTR, not {name!r}")
+    return names
+
+
+def _runner(processes: int | None) -> RunnerSettings:
+    if processes is None:
+        return RunnerSettings()
+    if processes < 1:
+        raise Misused(f"--processes must be at least 1, not {processes}")
+    return RunnerSettings(processes=processes)
+
+
+def _grace(seconds: float) -> timedelta:
+    if not 0 <= seconds <= LONGEST_GRACE_SECONDS:
+        raise Misused(f"--grace must be from 0 to {LONGEST_GRACE_SECONDS} seconds, not {seconds:g}")
+    return timedelta(seconds=seconds)
+
+
+def _tenant(given: str) -> str:
+    try:
+        known = str(UUID(given))
+    except ValueError:
+        known = ""
+    if known != given.lower():
+        raise Misused(f"--publisher-tenant must be a UUID, not {given!r}")
+    return known
+
+
+def _serve(settings: Settings, issuer: str, audience: str, publisher_tenant: str, client_id: str) -> int:
+    # The whole host: imported only by the one command that serves it.
+    from weft.auth.errors import DataRefused  # noqa: PLC0415
+    from weft.catalog.addresses import AddressRefused  # noqa: PLC0415
+    from weft.engine.errors import StoreUnavailable  # noqa: PLC0415
+    from weft.kit.errors import WorkloadNotLoaded  # noqa: PLC0415
+    from weft.stores.errors import StoreError  # noqa: PLC0415
+    from weft.workload_host import ItemTypeTwice, Trusted, serve_workloads  # noqa: PLC0415
+
+    trusted = Trusted(
+        issuer=issuer, audience=audience, publisher_tenant=publisher_tenant, client_id=client_id
+    )
+    try:
+        return serve_workloads(settings, trusted)
+    except AddressRefused as refused:
+        raise Misused(f"--issuer: {refused}") from None
+    except (DataRefused, ItemTypeTwice, WorkloadNotLoaded) as refused:
+        raise Misused(str(refused)) from None
+    except (StoreError, StoreUnavailable, OSError) as failed:
+        if isinstance(failed, OSError) and failed.errno == errno.EADDRINUSE:
+            raise CommandFailed(
+                f"port {settings.port} is in use by another program; choose one with --port"
+            ) from None
+        raise CommandFailed(f"cannot serve: {failed}") from None
