@@ -8,7 +8,7 @@ import signal
 import ssl
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -34,6 +34,12 @@ NOT_RUN = 126
 PASSED_ON = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 OF_A_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
 LOOPBACK = "localhost,127.0.0.1,::1"
+NAMES_CERTIFICATES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+USUAL_CERTIFICATES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Alpine, Arch
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, RHEL
+    "/etc/ssl/ca-bundle.pem",  # openSUSE
+)
 
 
 def exec_(
@@ -71,8 +77,7 @@ def environment(
     ours |= dict.fromkeys(("HTTPS_PROXY", "https_proxy"), proxy)
     ours |= dict.fromkeys(("NO_PROXY", "no_proxy"), LOOPBACK)
     ours["NODE_USE_ENV_PROXY"] = "1"
-    trusting = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
-    ours |= dict.fromkeys(trusting, str(certificates))
+    ours |= dict.fromkeys((*NAMES_CERTIFICATES, "NODE_EXTRA_CA_CERTS"), str(certificates))
     if allow_other_hosts:
         return ours
     ours = {name: value for name, value in ours.items() if name.lower() not in ("http_proxy", "all_proxy")}
@@ -108,15 +113,16 @@ def _certificates(directory: Path, others: Mapping[str, str] | None) -> bytes:
 
 def _trusted(environ: Mapping[str, str]) -> list[Path]:
     """Return the files that are trusted without us. Raises CommandFailed where none is found."""
-    named = [environ.get(name) for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")]
-    usual = ssl.get_default_verify_paths()
-    files = [Path(name) for name in named if name and Path(name).is_file()]
-    files = files or [
-        Path(name) for name in (usual.cafile, usual.openssl_cafile) if name and Path(name).is_file()
-    ]
-    if not files:
+    named = [environ[name] for name in NAMES_CERTIFICATES if environ.get(name)]
+    usual = ssl.get_default_verify_paths().openssl_cafile
+    found = _files(named) or _files([usual, *USUAL_CERTIFICATES])[:1]
+    if not found:
         raise CommandFailed("this machine's certificates are not found; set SSL_CERT_FILE to a file of them")
-    return list(dict.fromkeys(files))
+    return found
+
+
+def _files(names: Sequence[str]) -> list[Path]:
+    return [path for path in map(Path, dict.fromkeys(names)) if path.is_file()]
 
 
 # ---- the command
