@@ -5,12 +5,12 @@ Source: OpenID Connect Discovery 1.0, RFC 7517; contracts/workload.md 2 for Entr
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
@@ -126,17 +126,20 @@ def _signs_for(issuer: str | None, document: Document) -> bool:
 def _key(jwk: Jwk) -> RSAKey | None:
     """Only the numbers are taken: nothing else that a key says of itself has a meaning here."""
     try:
-        key = RSAKey.import_key(
-            {"kty": "RSA", "n": jwk.n, "e": jwk.e, "kid": jwk.kid, "use": "sig", "alg": ALGORITHM}
-        )
-        numbers = key.public_key
+        if not _are_sound(n=_number(jwk.n), e=_number(jwk.e)):
+            return None
+        numbers = {"kty": "RSA", "n": jwk.n, "e": jwk.e}
+        return RSAKey.import_key({**numbers, "kid": jwk.kid, "use": "sig", "alg": ALGORITHM})
     except (JoseError, ValueError, TypeError):
         return None
-    return key if _is_strong(numbers) else None
 
 
-def _is_strong(key: RSAPublicKey) -> bool:
-    return KEY_BITS <= key.key_size <= MOST_KEY_BITS and key.public_numbers().e < _LARGEST_EXPONENT
+def _are_sound(*, n: int, e: int) -> bool:
+    return KEY_BITS <= n.bit_length() <= MOST_KEY_BITS and e < _LARGEST_EXPONENT
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
 
 
 def _decoded(body: bytes, shape: type[T]) -> T:

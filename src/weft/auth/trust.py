@@ -15,7 +15,7 @@ from joserfc.jwk import RSAKey
 
 from weft.auth.errors import KeysUnavailable, TokenRefused
 from weft.auth.jwks import Document, discovery_address, read_document, read_keys
-from weft.auth.transport import Transport, Unreachable
+from weft.auth.transport import ANSWER_SECONDS, Transport, Unreachable
 from weft.engine.ports import Clock
 
 T = TypeVar("T")
@@ -67,11 +67,12 @@ class RemoteKeys:
         *,
         tls: ssl.SSLContext | None = None,
         resolver: AbstractResolver | None = None,
+        seconds: float = ANSWER_SECONDS,
     ) -> None:
-        """Raises AddressRefused."""
+        """*seconds*: how long an answer may take. Raises AddressRefused."""
         self._address = discovery_address(issuer)
         self._clock = clock
-        self._transport = Transport(tls=tls, resolver=resolver)
+        self._transport = Transport(tls=tls, resolver=resolver, seconds=seconds)
         self._keys: Mapping[str, RSAKey] = {}
         self._generation = 0
         self._document: Document | None = None
