@@ -193,8 +193,12 @@ class FaultServer(AbstractResolver):
         if fault is Fault.REFUSED:
             self.fired[call, fault] += 1
             return f"http://127.0.0.1:{self._closed_port}/workload"
-        self._will_fire = call, fault
+        self.will_fire(call, fault)
         return f"http://{NOWHERE}" if fault is Fault.NO_NAME else f"https://127.0.0.1:{self._deaf_port}"
+
+    def will_fire(self, call: Call, fault: Fault) -> None:
+        """Say which fault a connection to nowhere is."""
+        self._will_fire = call, fault
 
     def _fire(self) -> None:
         assert self._will_fire is not None
