@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from tests.stores.builders import a_workspace, an_item
-from weft.catalog.errors import WorkspaceNotFound
+from tests.dump import dump
+from tests.stores.builders import a_workspace, after, an_item
+from weft.catalog.errors import NameTaken, WorkspaceNotFound
 from weft.catalog.model import Role
 from weft.catalog.ports import CatalogStore
 
@@ -64,11 +66,13 @@ async def test_a_deleted_workspace_takes_roles_and_items_along(store: CatalogSto
     await store.add_workspace(a_workspace(), "ann")
     await store.add_item(an_item())
 
+    await store.add_item(an_item("i2", display_name="not shown yet"), is_visible=False)
+
     deleted = await store.delete_workspace("w1")
     again = await store.delete_workspace("w1")
 
-    assert deleted
-    assert not again
+    assert [item.id for item in deleted or ()] == ["i1", "i2"]
+    assert again is None
     assert await store.workspace("w1") is None
     assert await store.role("w1", "ann") is None
     assert await store.item("w1", "i1") is None
@@ -169,3 +173,130 @@ async def test_a_deleted_item_is_gone_and_its_name_free(store: CatalogStore) -> 
     assert (deleted, again) == (True, False)
     assert await store.item("w1", "i1") is None
     assert await store.add_item(an_item("i2", display_name="Stock"))
+
+
+# ---- hidden items
+
+
+async def test_a_hidden_item_is_found_by_nobody_but_its_name_is_taken(store: CatalogStore) -> None:
+    await store.add_workspace(a_workspace(), "ann")
+
+    added = await store.add_item(an_item("i1", display_name="Stock"), is_visible=False)
+    same_name = await store.add_item(an_item("i2", display_name="Stock"))
+
+    assert (added, same_name) == (True, False)
+    assert await store.item("w1", "i1") is None
+    assert list(await store.items("w1", type=None, after=0, limit=9)) == []
+    assert list(await store.items("w1", type="Forecast", after=0, limit=9)) == []
+    assert not await store.update_item(an_item("i1"))
+    assert not await store.delete_item("w1", "i1")
+    assert await store.item_named("w1", "Forecast", "Stock") == "i1"
+
+
+async def test_a_hidden_item_is_shown_once(store: CatalogStore) -> None:
+    await store.add_workspace(a_workspace(), "ann")
+    await store.add_item(an_item(), is_visible=False)
+
+    shown = await store.show_item("i1")
+    again = await store.show_item("i1")
+
+    assert (shown, again) == (True, False)
+    assert await store.item("w1", "i1") is not None
+    assert not await store.drop_hidden_item("i1")
+    await store.free_name("i1")
+    assert await store.item_named("w1", "Forecast", "Item i1") == "i1"
+
+
+async def test_a_dropped_hidden_item_is_gone_and_its_name_free(store: CatalogStore) -> None:
+    await store.add_workspace(a_workspace(), "ann")
+    await store.add_item(an_item("i1", display_name="Stock"), is_visible=False)
+
+    dropped = await store.drop_hidden_item("i1")
+
+    assert dropped
+    assert not await store.show_item("i1")
+    assert await store.add_item(an_item("i2", display_name="Stock"))
+
+
+async def test_a_hidden_item_whose_name_is_free_is_kept(store: CatalogStore) -> None:
+    await store.add_workspace(a_workspace(), "ann")
+    await store.add_item(an_item("i1", display_name="Stock"), is_visible=False)
+
+    await store.free_name("i1")
+
+    assert await store.add_item(an_item("i2", display_name="Stock"))
+    assert [item.id for item in await store.hidden_items(after(1), limit=9)] == ["i1"]
+
+
+async def test_hidden_items_are_listed_by_age(store: CatalogStore) -> None:
+    await store.add_workspace(a_workspace(), "ann")
+    for id, seconds, is_visible in (("i1", 3, False), ("i2", 1, False), ("i3", 2, True), ("i4", 5, False)):
+        await store.add_item(an_item(id, created_at=after(seconds)), is_visible=is_visible)
+
+    older = await store.hidden_items(after(5), limit=9)
+    oldest = await store.hidden_items(after(9), limit=1)
+
+    assert [item.id for item in older] == ["i2", "i1"]
+    assert [item.id for item in oldest] == ["i2"]
+
+
+# ---- changes and definitions
+
+
+async def test_an_item_takes_a_new_name_and_description(store: CatalogStore) -> None:
+    await store.add_workspace(a_workspace(), "ann")
+    await store.add_item(an_item("i1", display_name="Stock"))
+
+    kept = await store.update_item(an_item("i1", display_name="Store", description=None))
+
+    item = await store.item("w1", "i1")
+    assert kept
+    assert item is not None
+    assert (item.display_name, item.description) == ("Store", None)
+    assert await store.add_item(an_item("i2", display_name="Stock"))
+
+
+async def test_an_update_takes_no_name_of_another_and_then_changes_nothing(store: CatalogStore) -> None:
+    await store.add_workspace(a_workspace(), "ann")
+    await store.add_item(an_item("i1", display_name="Stock"), definition=b"{}")
+    await store.add_item(an_item("i2", display_name="Store"))
+
+    with pytest.raises(NameTaken):
+        await store.update_item(an_item("i1", display_name="Store", description="x"), definition=b"[]")
+
+    item = await store.item("w1", "i1")
+    assert item is not None
+    assert (item.display_name, item.description) == ("Stock", "what it is")
+    assert await store.definition("w1", "i1") == b"{}"
+
+
+async def test_an_item_of_another_workspace_is_not_updated(store: CatalogStore) -> None:
+    await store.add_workspace(a_workspace("w1"), "ann")
+    await store.add_workspace(a_workspace("w2"), "ann")
+    await store.add_item(an_item("i1"))
+
+    assert not await store.update_item(an_item("i1", workspace="w2", display_name="new"), definition=b"[]")
+    assert await store.definition("w1", "i1") == b""
+
+
+async def test_a_definition_stays_until_another_is_given(store: CatalogStore) -> None:
+    await store.add_workspace(a_workspace(), "ann")
+    await store.add_item(an_item("i1"), definition=b"one")
+
+    await store.update_item(an_item("i1", display_name="new"))
+    first = await store.definition("w1", "i1")
+    await store.update_item(an_item("i1"), definition=b"two")
+    second = await store.definition("w1", "i1")
+
+    assert (first, second) == (b"one", b"two")
+    assert await store.definition("w2", "i1") == b""
+
+
+async def test_a_definition_goes_with_its_item(store: CatalogStore, path: Path) -> None:
+    await store.add_workspace(a_workspace(), "ann")
+    await store.add_item(an_item("i1"), definition=b"one")
+
+    await store.delete_item("w1", "i1")
+
+    assert await store.definition("w1", "i1") == b""
+    assert dump(path)["definitions"] == []

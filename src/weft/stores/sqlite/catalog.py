@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from apsw import Connection
 
-from weft.catalog.errors import WorkspaceNotFound
+from weft.catalog.errors import NameTaken, WorkspaceNotFound
 from weft.catalog.model import Item, Role, Workspace
 from weft.stores.queries import load
 from weft.stores.sqlite.rows import Bindings, item_of, micros, workspace_of
@@ -32,9 +33,11 @@ def add_workspace(db: Connection, workspace: Workspace, admin: str) -> bool:
     return True
 
 
-def delete_workspace(db: Connection, id: str) -> bool:
-    db.execute(SQL["delete_workspace"], {"id": id})
-    return bool(db.changes())
+def delete_workspace(db: Connection, id: str) -> Sequence[Item] | None:
+    with db:
+        items = [item_of(row) for row in db.execute(SQL["delete_items"], {"workspace": id})]
+        db.execute(SQL["delete_workspace"], {"id": id})
+    return items if db.changes() else None
 
 
 def set_role(db: Connection, workspace: str, principal: str, role: Role) -> None:
@@ -43,22 +46,61 @@ def set_role(db: Connection, workspace: str, principal: str, role: Role) -> None
         raise WorkspaceNotFound(workspace)
 
 
-def add_item(db: Connection, item: Item) -> bool:
-    kept: Bindings = {
-        "id": item.id,
-        "workspace": item.workspace,
-        "type": item.type,
-        "display_name": item.display_name,
-        "description": item.description,
-        "created_at": micros(item.created_at),
-    }
-    db.execute(SQL["add_item"], kept)
+def add_item(db: Connection, item: Item, definition: bytes, is_visible: bool) -> bool:
+    with db:
+        db.execute(
+            SQL["add_item"],
+            _row_of(item)
+            | {"type": item.type, "created_at": micros(item.created_at), "is_visible": is_visible},
+        )
+        if not db.changes():
+            return False
+        _keep_definition(db, item.id, definition)
+    return True
+
+
+def show_item(db: Connection, id: str) -> bool:
+    db.execute(SQL["show_item"], {"id": id})
     return bool(db.changes())
+
+
+def free_name(db: Connection, id: str) -> None:
+    db.execute(SQL["free_name"], {"id": id})
+
+
+def drop_hidden_item(db: Connection, id: str) -> bool:
+    db.execute(SQL["drop_hidden_item"], {"id": id})
+    return bool(db.changes())
+
+
+def update_item(db: Connection, item: Item, definition: bytes) -> bool:
+    with db:
+        db.execute(SQL["update_item"], _row_of(item))
+        if not db.changes():
+            if db.execute(SQL["item"], {"workspace": item.workspace, "id": item.id}).get is not None:
+                raise NameTaken(item.display_name)
+            return False
+        _keep_definition(db, item.id, definition)
+    return True
 
 
 def delete_item(db: Connection, workspace: str, id: str) -> bool:
     db.execute(SQL["delete_item"], {"workspace": workspace, "id": id})
     return bool(db.changes())
+
+
+def _row_of(item: Item) -> Bindings:
+    return {
+        "id": item.id,
+        "workspace": item.workspace,
+        "display_name": item.display_name,
+        "description": item.description,
+    }
+
+
+def _keep_definition(db: Connection, item: str, definition: bytes) -> None:
+    if definition:
+        db.execute(SQL["keep_definition"], {"id": item, "definition": definition})
 
 
 # ---- reads
@@ -91,3 +133,19 @@ def items(db: Connection, workspace: str, type: str | None, after: int, limit: i
     else:
         rows = db.execute(SQL["items_of_type"], wanted | {"type": type})
     return [item_of(row) for row in rows]
+
+
+def hidden_items(db: Connection, before: datetime, limit: int) -> Sequence[Item]:
+    wanted: Bindings = {"before": micros(before), "limit": limit}
+    return [item_of(row) for row in db.execute(SQL["hidden_items"], wanted)]
+
+
+def item_named(db: Connection, workspace: str, type: str, display_name: str) -> str | None:
+    wanted: Bindings = {"workspace": workspace, "type": type, "display_name": display_name}
+    id: str | None = db.execute(SQL["item_named"], wanted).get
+    return id
+
+
+def definition(db: Connection, workspace: str, id: str) -> bytes:
+    kept: bytes | None = db.execute(SQL["definition"], {"workspace": workspace, "id": id}).get
+    return kept or b""

@@ -142,7 +142,7 @@ class SqliteStore:
     async def workspaces(self, tenant: str, principal: str, *, after: int, limit: int) -> Sequence[Workspace]:
         return await self._many.call(catalog.workspaces, tenant, principal, after, limit)
 
-    async def delete_workspace(self, id: str) -> bool:
+    async def delete_workspace(self, id: str) -> Sequence[Item] | None:
         return await self._writer.call(catalog.delete_workspace, id)
 
     async def role(self, workspace: str, principal: str) -> Role | None:
@@ -151,14 +151,35 @@ class SqliteStore:
     async def set_role(self, workspace: str, principal: str, role: Role) -> None:
         await self._writer.call(catalog.set_role, workspace, principal, role)
 
-    async def add_item(self, item: Item) -> bool:
-        return await self._writer.call(catalog.add_item, item)
+    async def add_item(self, item: Item, *, definition: bytes = b"", is_visible: bool = True) -> bool:
+        return await self._writer.call(catalog.add_item, item, definition, is_visible)
+
+    async def show_item(self, id: str) -> bool:
+        return await self._writer.call(catalog.show_item, id)
+
+    async def free_name(self, id: str) -> None:
+        await self._writer.call(catalog.free_name, id)
+
+    async def drop_hidden_item(self, id: str) -> bool:
+        return await self._writer.call(catalog.drop_hidden_item, id)
+
+    async def hidden_items(self, before: datetime, *, limit: int) -> Sequence[Item]:
+        return await self._many.call(catalog.hidden_items, before, limit)
 
     async def item(self, workspace: str, id: str) -> Item | None:
         return await self._one.call(catalog.item, workspace, id)
 
     async def items(self, workspace: str, *, type: str | None, after: int, limit: int) -> Sequence[Item]:
         return await self._many.call(catalog.items, workspace, type, after, limit)
+
+    async def item_named(self, workspace: str, type: str, display_name: str) -> str | None:
+        return await self._one.call(catalog.item_named, workspace, type, display_name)
+
+    async def definition(self, workspace: str, id: str) -> bytes:
+        return await self._one.call(catalog.definition, workspace, id)
+
+    async def update_item(self, item: Item, *, definition: bytes = b"") -> bool:
+        return await self._writer.call(catalog.update_item, item, definition)
 
     async def delete_item(self, workspace: str, id: str) -> bool:
         return await self._writer.call(catalog.delete_item, workspace, id)
