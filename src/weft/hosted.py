@@ -12,7 +12,7 @@ from weft.contracts.workload import Status
 from weft.engine.engine import Engine
 from weft.engine.errors import JobEnded, JobNotFound, StoreUnavailable
 from weft.engine.jobs import Job, JobKey
-from weft.faces.workload.mapping import STATUS
+from weft.faces.workload.mapping import status_of
 from weft.kit.workload import Workload
 from weft.runners.workload_answers import Answer, Reported, Silence
 from weft.runners.workload_endpoint import Nobody, unowned
@@ -92,7 +92,7 @@ class HostedLeftovers(Nobody):
             known = ended.job
         except StoreUnavailable as unavailable:
             return Silence(unavailable.reason, arrived=False)
-        return Reported(STATUS[known.state], known.started_at, known.ended_at, known.error)
+        return Reported(status_of(known), known.started_at, known.ended_at, known.error)
 
 
 def _moved_on(known: Job, *, seen: Job) -> bool:

@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -42,7 +42,6 @@ from weft.faces.workload import doors as workload_doors
 from weft.faces.workload import routes as workload_routes
 from weft.faces.workload.errors import answer_to
 from weft.faces.workload.routes import WorkloadHost
-from weft.hosted import ServedWorkload
 from weft.kit.workload import Workload, load_workload
 from weft.runners.processes import ProcessRunner
 from weft.settings import RunnerSettings, Settings, data_directory
@@ -107,8 +106,11 @@ class HostParts:
         owns_all_children: bool,
     ) -> None:
         audiences = trusted.audiences(workloads)
+        jobs_at_once = settings.runner.processes
+        # A hook is waited for: it has a process that no job takes.
+        at_once = jobs_at_once + any(workload.hooks for workload in workloads)
         self.processes = ProcessRunner(
-            settings.runner,
+            replace(settings.runner, processes=at_once),
             command=[sys.executable, "-m", "weft.kit.process", *settings.workloads],
             environment=os.environ,
             marker=store.store_id,
@@ -118,8 +120,9 @@ class HostParts:
             engine,
             self.processes,
             Habits(
-                queue=scopes.HOSTED,
-                slots=settings.runner.processes,
+                queue=scopes.HOOKS,
+                slots=at_once,
+                narrow={scopes.HOSTED: jobs_at_once},
                 begins=Event.START,
                 cancel_wins=True,
                 adopts=False,
@@ -127,7 +130,7 @@ class HostParts:
         )
         self.face = WorkloadHost(
             engine,
-            tuple(map(ServedWorkload, workloads)),
+            workloads,
             SubjectAndAppVerifier(
                 keys,
                 trusted.publisher_tenant,
@@ -155,7 +158,7 @@ class Host:
         workloads = [load_workload(name) for name in settings.workloads]
         _check_item_types(workloads)
         if not trusted.publisher_tenant:
-            trusted = _at_home(trusted, settings.data)
+            trusted = replace(trusted, publisher_tenant=Home.open(settings.data).tenant)
         self._remote = RemoteKeys(trusted.issuer, self._clock) if trusted.issuer else None
         keys: KeySource = self._remote or Keys.open(settings.data)
         self._store = SqliteStore.open(
@@ -413,15 +416,6 @@ def _check_item_types(workloads: Sequence[Workload]) -> None:
         if item_type.lower() in known:
             raise ItemTypeTwice(item_type)
         known.add(item_type.lower())
-
-
-def _at_home(trusted: Trusted, data: Path) -> Trusted:
-    return Trusted(
-        issuer=trusted.issuer,
-        audience=trusted.audience,
-        publisher_tenant=Home.open(data).tenant,
-        client_id=trusted.client_id,
-    )
 
 
 def _database(data: Path, workloads: Sequence[Workload]) -> Path:

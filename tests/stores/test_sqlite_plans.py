@@ -10,9 +10,9 @@ import apsw
 import pytest
 
 from weft.engine.lifecycle import State
-from weft.stores.sqlite import SqliteStore, catalog, jobs
+from weft.stores.sqlite import SqliteStore, catalog, hosted_items, jobs
 
-STATEMENTS = {**jobs.SQL, **catalog.SQL}
+STATEMENTS = {**jobs.SQL, **catalog.SQL, **hosted_items.SQL}
 
 
 @pytest.fixture

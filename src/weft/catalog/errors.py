@@ -1,4 +1,4 @@
-"""What can be expected to go wrong with workspaces and items."""
+"""What can be expected to go wrong with workspaces, items and what their jobs are given."""
 
 from weft.engine.jobs import JobError
 
@@ -47,3 +47,15 @@ class ItemRefused(CatalogError):
         self.error = error
         self.status = status
         self.body = body
+
+
+class PayloadInvalid(CatalogError):
+    """What came with a job is not what its function takes.
+
+    *field* is the member as a path, such as `creationPayload.folds`; *message* says what is wrong with it.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.message = message

@@ -1,5 +1,6 @@
 """What queues and scopes of jobs are called: the two sides of one run must find each other's job."""
 
+from weft.catalog.hosted_items import ItemKey
 from weft.engine.jobs import RunPolicy
 
 CORE = "core"
@@ -31,6 +32,16 @@ def of_tenant(tenant: str) -> str:
 def of_hosted(*, tenant: str, workspace: str, item_type: str, item: str, job_type: str) -> str:
     """Return the scope of the hosted jobs of one type of one item; the types as registered."""
     return "/".join((of_tenant(tenant), workspace, item_type, item, job_type))
+
+
+def of_hosted_item(key: ItemKey) -> str:
+    """Return the scope above those of all hosted jobs of an item."""
+    return "/".join((of_tenant(key.tenant), key.workspace, key.type, key.id))
+
+
+def of_hooks(key: ItemKey) -> str:
+    """Return the scope of the calls of an item's hooks."""
+    return "/".join((HOOKS, key.tenant, key.workspace, key.type, key.id))
 
 
 def hosted_queue(item_type: str, job_type: str, policy: RunPolicy) -> str:

@@ -138,6 +138,13 @@ class Engine:
         Raises ScopeBusy where one has not stopped after *seconds*; closing can then be repeated.
         """
         await self.store.close_scope(scope)
+        await self.stop(scope, by=by, seconds=seconds)
+
+    async def stop(self, scope: str, *, by: str = "", seconds: float) -> None:
+        """Cancel the jobs that live in *scope* and below, and wait until all have stopped.
+
+        Raises ScopeBusy where one has not stopped after *seconds*.
+        """
         live = await self.store.live(scope)
         for job in live:
             await self._cancel_quietly(job.key, by=by)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from weft.catalog import errors
 from weft.catalog.tokens import AUTH_UI_REQUIRED, CLAIMS_PARAMETERS, SCOPES_PARAMETER, auth_ui_required
 from weft.engine import jobs
 from weft.engine.jobs import JobError
@@ -138,16 +139,8 @@ class WorkloadInvalid(ValueError):
     """A workload is declared in a way that cannot work."""
 
 
-class PayloadInvalid(Exception):
-    """What came with a job is not what its function takes.
-
-    *field* is the member as a path, such as `creationPayload.folds`; *message* says what is wrong with it.
-    """
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(f"{field}: {message}")
-        self.field = field
-        self.message = message
+class PayloadInvalid(errors.PayloadInvalid):
+    """What came with a job is not what its function takes."""
 
 
 class WorkloadNotLoaded(Exception):

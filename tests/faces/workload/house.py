@@ -31,7 +31,7 @@ from weft.engine.ports import Run
 from weft.engine.worker import Habits, Worker
 from weft.faces.routing import FaceMount
 from weft.faces.workload.routes import WorkloadHost, routes
-from weft.settings import Limits
+from weft.settings import HostSettings, Limits
 from weft.stores.sqlite.store import SqliteStore
 
 FINANCE, OTHER = "Contoso.FinanceAnalytics", "Contoso.Other"
@@ -41,6 +41,7 @@ WORKSPACE = "e5ef604d-e14f-4a59-9133-75d5a0cb9334"
 ITEM = "b14cb7e7-d346-4751-9cfd-8c2767d53111"
 JOB = "63f77191-432d-4ee6-9c5f-31a1a6987072"
 BODY_BYTES = 64 * 1024
+HOSTING = HostSettings()
 ERROR = JobError(
     "ModelDiverged",
     "The model diverged.",
@@ -185,7 +186,8 @@ async def a_house(
     identity: Identity,
     *,
     slots: int = 10,
-    quick_stop_seconds: float = 0.2,
+    hosting: HostSettings = HOSTING,
+    stop_seconds: float = 5,
     disk: Disk | None = None,
 ) -> AsyncIterator[House]:
     """Give a host whose worker has *slots*; 0: nothing runs."""
@@ -199,9 +201,11 @@ async def a_house(
         engine,
         [finance(), other()],
         identity.verifier,
+        items=store,
         audiences=identity.audiences,
         limits=Limits(body_bytes=BODY_BYTES, envelope_bytes=0, body_seconds=0.2),
-        quick_stop_seconds=quick_stop_seconds,
+        settings=hosting,
+        stop_seconds=stop_seconds,
     )
     app = Router([FaceMount("/workload", routes(host))])
     work = asyncio.create_task(worker.work())

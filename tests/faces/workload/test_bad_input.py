@@ -247,7 +247,7 @@ OTHER_PATHS = {
     "ready": "/workload/ready",
     "openapi": "/workload/openapi.json",
     "environment": "/workload/.env",
-    "not offered yet": path_of().partition("/jobTypes")[0] + "/payload",
+    "no definition": path_of().partition("/jobTypes")[0] + "/definition",
     "line break": "/workload/a%0Ab",
     "long": "/workload/" + "a" * 50_000,
 }

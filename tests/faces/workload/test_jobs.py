@@ -26,6 +26,7 @@ from tests.faces.workload.house import (
 )
 from weft.engine.errors import Overloaded, StoreUnavailable
 from weft.engine.jobs import Job, JobKey, Room
+from weft.engine.ports import Duplicate
 
 
 def key_in(house: House, job: str = JOB) -> JobKey:
@@ -374,7 +375,9 @@ async def test_a_store_that_cannot_keep_a_job_says_when_to_come_back(
     idle: House,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def insert(job: Job, room: Room | None = None) -> Job | None:
+    async def insert(
+        job: Job, room: Room | None = None, duplicate: Duplicate | None = None
+    ) -> Job | None:
         raise error
 
     monkeypatch.setattr(idle.store, "insert", insert)

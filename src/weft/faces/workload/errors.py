@@ -7,14 +7,71 @@ from dataclasses import dataclass
 
 import msgspec
 
-from weft.auth.errors import TokenRefused
+from weft.auth.errors import KeysUnavailable, TokenRefused
 from weft.contracts.workload import ErrorDetails, ErrorSource
-from weft.engine.errors import JobConflict, JobNotFound, Overloaded, ScopeClosed, StoreUnavailable
+from weft.engine.errors import (
+    JobConflict,
+    JobNotFound,
+    Overloaded,
+    ScopeBusy,
+    ScopeClosed,
+    StoreUnavailable,
+)
+from weft.engine.jobs import JobError
 from weft.faces.doors import Problem
 from weft.faces.http import Refusal, Refused, shown
 from weft.faces.workload.answers import Answer, Header
+from weft.faces.workload.mapping import error_details_of
 
 RETRY_AFTER_SECONDS = 1
+
+
+class ItemError(Exception):
+    """Something is not as it should be with the item *id*."""
+
+    def __init__(self, id: str) -> None:
+        super().__init__(id)
+        self.id = id
+
+
+class ItemUnknown(ItemError):
+    """The host was never told of the item, or was told that it is deleted."""
+
+
+class ItemConflict(ItemError):
+    """The item was created with another request body, or before the host was told."""
+
+
+class ItemDeleted(ItemError):
+    """The id was that of an item that is deleted."""
+
+
+class ItemBusy(ItemError):
+    """Another call changes the item."""
+
+
+class HookRefused(Exception):
+    """A hook of the workload does not want what was asked for."""
+
+    def __init__(self, error: JobError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+class HookFailed(Exception):
+    """A hook of the workload could not be called, has not ended, or failed for a while; *error* says how."""
+
+    def __init__(self, message: str, error: JobError | None = None) -> None:
+        super().__init__(message)
+        self.error = error
+
+
+class UnknownItemType(Exception):
+    """No hosted workload has items of this type."""
+
+    def __init__(self, item_type: str) -> None:
+        super().__init__(f"There is no item type {shown(item_type)}.")
+        self.item_type = item_type
 
 
 class UnknownJobType(Exception):
@@ -64,7 +121,21 @@ TABLE: dict[type[Exception] | Refusal | Problem, Row] = {
     Refusal.MEDIA_TYPE: Row(415, "UnsupportedMediaType", USER, True),
     UnknownPath: Row(404, "PathNotFound", USER, True),
     MethodNotAllowed: Row(405, "MethodNotAllowed", USER, True),
+    UnknownItemType: Row(404, "InvalidItemType", USER, True),
     UnknownJobType: Row(404, "InvalidJobType", USER, True),
+    ItemUnknown: Row(404, "ItemNotFound", USER, True, "There is no item '{}' of this type in the workspace."),
+    ItemConflict: Row(409, "ItemConflict", USER, True, "The item '{}' exists, made with another request."),
+    ItemDeleted: Row(
+        409, "ItemConflict", USER, True, "The item '{}' was deleted, and its id is not given out again."
+    ),
+    ItemBusy: Row(
+        409, "ItemBusy", SYSTEM, False, "The item '{}' is being changed by another call; try again later."
+    ),
+    ScopeBusy: Row(
+        409, "ItemBusy", SYSTEM, False, "The job instance '{}' of the item has not stopped; delete it again."
+    ),
+    HookRefused: Row(400, "ItemRefused", USER, True),
+    HookFailed: Row(503, "ItemHookFailed", SYSTEM, False),
     JobNotFound: Row(
         404, "JobInstanceNotFound", USER, True, "There is no job instance '{}' of this job type at this item."
     ),
@@ -82,6 +153,7 @@ TABLE: dict[type[Exception] | Refusal | Problem, Row] = {
         False,
         "The store is not available, nothing was changed; try again later.",
     ),
+    KeysUnavailable: Row(503, "ServiceUnavailable", SYSTEM, False),
     Problem.BAD_REQUEST: Row(400, "BadRequest", USER, True),
     Problem.BAD_PATH: Row(400, "InvalidParameter", USER, True),
     Problem.FOREIGN_ORIGIN: Row(403, "Forbidden", USER, True),
@@ -106,6 +178,8 @@ def row_of(error: Exception) -> Row:
 def answer_to(error: Exception) -> Answer:
     """Return the answer to one of EXPECTED."""
     row = row_of(error)
+    if isinstance(error, HookRefused | HookFailed) and error.error is not None:
+        return Answer(row.status, _encode(error_details_of(error.error)), _headers(error))
     parameters = _parameters(error)
     message = row.says.format(*parameters) or str(error)
     return Answer(row.status, error_response(row, message, parameters), _headers(error))
@@ -133,6 +207,10 @@ def _parameters(error: Exception) -> list[str]:
             return [error.key.id]
         case JobConflict():
             return [error.known.key.id]
+        case ScopeBusy():
+            return [error.job.key.id]
+        case ItemError():
+            return [error.id]
         case _:
             return []
 
@@ -145,7 +223,7 @@ def _headers(error: Exception) -> tuple[Header, ...]:
             return ((b"allow", ", ".join(error.allowed).encode()),)
         case Overloaded():
             return ((b"retry-after", b"%d" % error.retry_after_seconds),)
-        case StoreUnavailable():
+        case StoreUnavailable() | KeysUnavailable() | HookFailed() | ItemBusy() | ScopeBusy():
             return ((b"retry-after", b"%d" % RETRY_AFTER_SECONDS),)
         case _:
             return ()

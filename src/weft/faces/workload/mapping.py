@@ -7,8 +7,9 @@ from hashlib import sha256
 from typing import TypeVar
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Raw, UnsetType
 
+from weft.catalog.hosted_items import HostedItem
 from weft.contracts.workload import (
     CreateItemJobInstanceRequest,
     ErrorDetails,
@@ -44,12 +45,22 @@ def state_of(job: Job) -> bytes:
     started_at = job.started_at or job.ended_at
     return _encode(
         ItemJobInstanceState(
-            status=STATUS[job.state],
+            status=status_of(job),
             start_time_utc=UNSET if started_at is None else time_of(started_at),
             end_time_utc=UNSET if job.ended_at is None else time_of(job.ended_at),
             error_details=UNSET if job.error is None else error_details_of(job.error),
         )
     )
+
+
+def status_of(job: Job) -> Status:
+    """A job that was put back, to start again, has begun all the same."""
+    has_begun = job.started_at is not None and not job.is_final
+    return Status.IN_PROGRESS if has_begun else STATUS[job.state]
+
+
+def was_cancelled(job: Job) -> bool:
+    return job.state is State.CANCELLED
 
 
 def time_of(at: datetime) -> str:
@@ -89,6 +100,18 @@ def read_request(raw: bytes) -> tuple[InvokeType, bytes]:
     request = decode(raw, CreateItemJobInstanceRequest)
     payload = request.creation_payload
     return InvokeType(request.invoke_type), b"" if payload is None or payload is UNSET else _encode(payload)
+
+
+def hook_payload_of(item: HostedItem) -> bytes:
+    """Return what a hook is told of an item beside the labels of its job; `kit/items.py` reads it."""
+    return _encode(
+        {
+            "displayName": item.display_name,
+            "description": item.description,
+            "payload": Raw(item.payload or b"null"),
+            "definition": Raw(item.definition or b"null"),
+        }
+    )
 
 
 def fingerprint_of(raw: bytes) -> bytes:

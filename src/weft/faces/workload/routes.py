@@ -1,153 +1,129 @@
-"""The host of the Workload API (WDK v1, Jobs): creates, reads and cancels job instances of our workloads."""
+"""The host of the Workload API, in both its published forms: the routes, and what stands behind them."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping, Sequence
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
 from weft.auth.errors import TokenRefused
-from weft.auth.subject_and_app import SubjectAndAppVerifier, WorkloadCaller
-from weft.catalog import scopes
+from weft.auth.subject_and_app import SubjectAndAppVerifier
+from weft.catalog.hosted_items import HostedItemStore
 from weft.engine.engine import Engine
-from weft.engine.errors import JobEnded
-from weft.engine.jobs import JobKey, NewJob
-from weft.faces.http import canonical_uuid, read_json, shown
+from weft.faces.http import shown
 from weft.faces.routing import AnyCaseRoute, EveryPath
 from weft.faces.workload.answers import Answer
-from weft.faces.workload.errors import (
-    EXPECTED,
-    MethodNotAllowed,
-    UnknownJobType,
-    UnknownPath,
-    answer_to,
-    row_of,
-)
+from weft.faces.workload.call import NO_OPERATION, Call, Gate, Operation
+from weft.faces.workload.errors import EXPECTED, MethodNotAllowed, UnknownPath, answer_to, row_of
 from weft.faces.workload.headers import CallHeaders, read_headers
-from weft.faces.workload.mapping import fingerprint_of, read_request, state_of
-from weft.settings import Limits
+from weft.faces.workload.hooks import Hooks
+from weft.faces.workload.items import ItemOperations
+from weft.faces.workload.jobs import JobOperations, Jobs
+from weft.faces.workload.lifecycle import Lifecycle
+from weft.faces.workload.registered import HostedWorkload, Registered
+from weft.faces.workload.remote import RemoteItemOperations, RemoteJobOperations
+from weft.faces.workload.resolution import Resolution
+from weft.settings import HostSettings, Limits
 
-QUICK_STOP_SECONDS = 0.2
-JOB = "/workspaces/{workspaceId}/items/{itemType}/{itemId}/jobTypes/{jobType}/instances/{jobInstanceId}"
+STOP_SECONDS = 15.0
+ITEM = "/workspaces/{workspaceId}/items/{itemType}/{itemId}"
+JOB = ITEM + "/jobTypes/{jobType}/instances/{jobInstanceId}"
+RESOLVE = "/resolve"  # of the WDK: whatever address the manifest gives; this is ours
 
 log = logging.getLogger(__name__)
 
 
-class HostedWorkload(Protocol):
-    """A workload whose jobs run here."""
-
-    def find(self, item_type: str, job_type: str) -> tuple[str, str] | None:
-        """Return item type and job type as registered, found in any ASCII case, or None."""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One authenticated request."""
-
-    caller: WorkloadCaller
-    headers: CallHeaders
-    request: Request
-
-    @property
-    def user(self) -> str:
-        return self.caller.user or ""  # never empty here: no call of Jobs comes without a subject token
-
-
-Handler = Callable[[Call], Awaitable[Answer]]
-
-
 class WorkloadHost:
-    """*audiences*: for each item type as registered, the audience that its callers' tokens must carry."""
+    """*audiences*: for each item type as registered, the audience that its callers' tokens must carry.
 
-    def __init__(
+    *stop_seconds*: how long a delete of an item waits for its jobs to stop.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a part of its own
         self,
         engine: Engine,
         workloads: Sequence[HostedWorkload],
         verifier: SubjectAndAppVerifier,
         *,
+        items: HostedItemStore,
         audiences: Mapping[str, str],
         limits: Limits,
-        quick_stop_seconds: float = QUICK_STOP_SECONDS,
+        settings: HostSettings = HostSettings(),  # noqa: B008 - it is frozen
+        stop_seconds: float = STOP_SECONDS,
     ) -> None:
-        self._engine = engine
-        self._workloads = tuple(workloads)
-        self._verifier = verifier
-        self._audiences = audiences
-        self._limits = limits
-        self._quick_stop_seconds = quick_stop_seconds
-
-    def authenticate(self, headers: CallHeaders, *, audience: str | None = None) -> WorkloadCaller:
-        """Return the caller, whose tokens are for *audience*, or for any of ours. Raises TokenRefused."""
-        return self._verifier.verify(headers.authorization, headers.tenant, audience=audience)
-
-    async def create(self, call: Call) -> Answer:
-        """Jobs_CreateItemJobInstance. The same id with an equal body again has no effect."""
-        named = self._named(call)
-        raw = await read_json(
-            call.request, limit_bytes=self._limits.hosted_body_bytes, seconds=self._limits.body_seconds
+        registered = Registered(workloads)
+        jobs = Jobs(engine, quick_stop_seconds=settings.quick_stop.total_seconds())
+        lifecycle = Lifecycle(
+            engine, items, Hooks(engine, registered), longest=settings.lifecycle, stop_seconds=stop_seconds
         )
-        invoke_type, payload = read_request(raw)
-        new = named.job(call, invoke_type=invoke_type, payload=payload, fingerprint=fingerprint_of(raw))
-        await self._engine.submit(new)
-        return ACCEPTED
-
-    async def get(self, call: Call) -> Answer:
-        """Jobs_GetItemJobInstanceState. A failed job is a success of this call."""
-        return Answer(200, state_of(await self._engine.get(self._named(call).key)))
-
-    async def cancel(self, call: Call) -> Answer:
-        """Jobs_CancelItemJobInstance: waits a moment for the stop, so that a job that stops quickly says so.
-
-        An unknown instance is kept as cancelled, so that a create that is still under way never runs; one
-        that the tenant has at another place is JobInstanceNotFound here.
-        """
-        new = self._named(call).job(call)
-        try:
-            job = await self._engine.bury(new, by=call.user, family=scopes.of_tenant(call.caller.tenant))
-            if not job.is_final:
-                job = await self._engine.wait(new.key, seconds=self._quick_stop_seconds)
-        except JobEnded as ended:
-            job = ended.job  # the contract has no error for it: the caller learns how it ended
-        return Answer(200, state_of(job))
-
-    def _named(self, call: Call) -> _Named:
-        path = call.request.scope["path_params"]
-        workspace = canonical_uuid(path["workspaceId"], "workspaceId")
-        item = canonical_uuid(path["itemId"], "itemId")
-        instance = canonical_uuid(path["jobInstanceId"], "jobInstanceId")
-        item_type, job_type = self._registered(path["itemType"], path["jobType"])
-        self.authenticate(call.headers, audience=self._audiences[item_type])
-        return _Named(call.caller.tenant, workspace, item_type, item, job_type, instance)
-
-    def _registered(self, item_type: str, job_type: str) -> tuple[str, str]:
-        for workload in self._workloads:
-            found = workload.find(item_type, job_type)
-            if found is not None:
-                return found
-        raise UnknownJobType(item_type, job_type)
+        self.gate = Gate(verifier, audiences)
+        self.items = ItemOperations(lifecycle, registered, limits)
+        self.jobs = JobOperations(jobs, registered, limits)
+        self.remote_items = RemoteItemOperations(lifecycle, registered, limits)
+        self.remote_jobs = RemoteJobOperations(jobs, registered, limits)
+        self.resolution = Resolution(settings, limits)
 
 
 def routes(host: WorkloadHost) -> list[BaseRoute]:
-    """Return the routes below the base path, in the order of the published document."""
+    """Return the routes below the base path, those that are asked most first."""
+    resolve = {"POST": Operation(host.resolution.resolve, needs_subject=False, needs_tenant=False)}
     return [
-        AnyCaseRoute(JOB, Endpoint(host, {"POST": host.create, "GET": host.get, "HEAD": host.get})),
-        AnyCaseRoute(JOB + "/cancel", Endpoint(host, {"POST": host.cancel})),
-        EveryPath(Endpoint(host, None)),
+        *(_route(host, path, operations) for path, operations in _of_jobs(host).items()),
+        *(_route(host, path, operations) for path, operations in _of_items(host).items()),
+        *(_route(host, path, operations) for path, operations in _of_remote(host).items()),
+        _route(host, RESOLVE, resolve),
+        _route(host, "/resolve-endpoint", resolve),
+        EveryPath(Endpoint(host.gate, None)),
     ]
+
+
+def _of_jobs(host: WorkloadHost) -> dict[str, dict[str, Operation]]:
+    get = Operation(host.jobs.get)
+    return {
+        JOB: {"POST": Operation(host.jobs.create), "GET": get, "HEAD": get},
+        JOB + "/cancel": {"POST": Operation(host.jobs.cancel)},
+    }
+
+
+def _of_items(host: WorkloadHost) -> dict[str, dict[str, Operation]]:
+    payload = Operation(host.items.payload)
+    return {
+        ITEM: {
+            "POST": Operation(host.items.create),
+            "PATCH": Operation(host.items.update),
+            "DELETE": Operation(host.items.delete, needs_subject=False),
+        },
+        ITEM + "/payload": {"GET": payload, "HEAD": payload},
+    }
+
+
+def _of_remote(host: WorkloadHost) -> dict[str, dict[str, Operation]]:
+    operations = {
+        "/jobs/onCreateJobInstance": Operation(host.remote_jobs.create),
+        "/jobs/onGetJobInstanceStatus": Operation(host.remote_jobs.get),
+        "/jobs/onCancelJobInstance": Operation(host.remote_jobs.cancel),
+        "/OnCreateItem": Operation(host.remote_items.created),
+        "/OnUpdateItem": Operation(host.remote_items.updated),
+        "/OnDeleteItem": Operation(host.remote_items.deleted, needs_subject=False),
+        "/OnRestoreItem": Operation(host.remote_items.restored),
+    }
+    return {ITEM + path: {"POST": operation} for path, operation in operations.items()}
+
+
+def _route(host: WorkloadHost, path: str, operations: Mapping[str, Operation]) -> BaseRoute:
+    return AnyCaseRoute(path, Endpoint(host.gate, operations))
 
 
 class Endpoint:
     """One path as a plain ASGI app. Nobody learns anything of a path before showing a token."""
 
-    def __init__(self, host: WorkloadHost, handlers: Mapping[str, Handler] | None) -> None:
-        """*handlers*: what answers each method; None where the contract has no such path."""
-        self._host = host
-        self._handlers = handlers
+    def __init__(self, gate: Gate, operations: Mapping[str, Operation] | None) -> None:
+        """*operations*: what answers each method; None where the contract has no such path."""
+        self._gate = gate
+        self._operations = operations
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = read_headers(scope["headers"])
@@ -161,61 +137,13 @@ class Endpoint:
         await answer.send(send, *headers.echo)
 
     async def _answer(self, scope: Scope, receive: Receive, headers: CallHeaders) -> Answer:
-        caller = self._host.authenticate(headers)
-        if self._handlers is None:
+        operation = (self._operations or {}).get(scope["method"])
+        caller = await self._gate.admit(headers, operation or NO_OPERATION)
+        if self._operations is None:
             raise UnknownPath
-        handler = self._handlers.get(scope["method"])
-        if handler is None:
-            raise MethodNotAllowed(scope["method"], tuple(self._handlers))
-        return await handler(Call(caller, headers, Request(scope, receive)))
-
-
-ACCEPTED = Answer(202)
-
-
-@dataclass(frozen=True, slots=True)
-class _Named:
-    """What the path and the token say: which instance of which job of whose item."""
-
-    tenant: str
-    workspace: str
-    item_type: str
-    item: str
-    job_type: str
-    instance: str
-
-    @property
-    def key(self) -> JobKey:
-        scope = scopes.of_hosted(
-            tenant=self.tenant,
-            workspace=self.workspace,
-            item_type=self.item_type,
-            item=self.item,
-            job_type=self.job_type,
-        )
-        return JobKey(scope, self.instance)
-
-    def job(
-        self, call: Call, *, invoke_type: str = "", payload: bytes = b"", fingerprint: bytes = b""
-    ) -> NewJob:
-        return NewJob(
-            key=self.key,
-            queue=scopes.HOSTED,
-            kind=self.job_type,
-            payload=payload,
-            labels={
-                "tenant": self.tenant,
-                "workspace": self.workspace,
-                "item_type": self.item_type,
-                "item": self.item,
-                "invoke_type": invoke_type,
-                "user": call.user,
-                "activity_id": call.headers.activity_id.decode(),
-                "request_id": call.headers.request_id.decode(),
-            },
-            fingerprint=fingerprint,
-            submitted_by=call.user,
-        )
+        if operation is None:
+            raise MethodNotAllowed(scope["method"], tuple(self._operations))
+        return await operation.handler(Call(caller, headers, Request(scope, receive), operation, self._gate))
 
 
 def _of_interest(scope: Scope, headers: CallHeaders, error: Exception) -> dict[str, str]:

@@ -8,19 +8,23 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from weft.catalog.hosted_items import HostedItem, ItemKey, ItemState
 from weft.catalog.model import Item, Role, Workspace
 from weft.engine.errors import Overloaded
 from weft.engine.jobs import Job, JobKey, LogLine, Move, Progress, Room
 from weft.engine.lifecycle import State
 from weft.engine.ports import Claim, Duplicate
-from weft.stores.sqlite import catalog, jobs
+from weft.stores.sqlite import catalog, hosted_items, jobs
 from weft.stores.sqlite.database import Lock, is_synchronous_full, open_reader, open_writer, store_id
 from weft.stores.sqlite.reader import Reader
 from weft.stores.sqlite.writer import Writer
 
 
 class SqliteStore:
-    """Jobs and catalog in one file. Implements engine.ports.JobStore and catalog.ports.CatalogStore."""
+    """Jobs, catalog and hosted items in one file.
+
+    Implements engine.ports.JobStore, catalog.ports.CatalogStore and catalog.hosted_items.HostedItemStore.
+    """
 
     def __init__(self, path: Path, *, writes_waiting: int, vfs: str | None = None) -> None:
         with contextlib.ExitStack() as undo:
@@ -183,3 +187,23 @@ class SqliteStore:
 
     async def delete_item(self, workspace: str, id: str) -> bool:
         return await self._writer.call(catalog.delete_item, workspace, id)
+
+    # ---- items of hosted workloads
+
+    async def hosted_item(self, key: ItemKey) -> HostedItem | None:
+        return await self._one.call(hosted_items.hosted_item, key)
+
+    async def add_hosted_item(self, item: HostedItem, at: datetime) -> HostedItem | None:
+        return await self._writer.call(hosted_items.add_hosted_item, item, at)
+
+    async def change_hosted_item(self, item: HostedItem, at: datetime) -> bool:
+        return await self._writer.call(hosted_items.change_hosted_item, item, at)
+
+    async def fence_hosted_item(self, key: ItemKey, state: ItemState, at: datetime) -> HostedItem:
+        return await self._writer.call(hosted_items.fence_hosted_item, key, state, at)
+
+    async def restore_hosted_item(self, item: HostedItem, at: datetime) -> bool:
+        return await self._writer.call(hosted_items.restore_hosted_item, item, at)
+
+    async def forget_hosted_item(self, key: ItemKey, at: datetime) -> None:
+        await self._writer.call(hosted_items.forget_hosted_item, key, at)
