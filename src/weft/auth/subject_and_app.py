@@ -133,7 +133,7 @@ class SubjectAndAppVerifier:
     def _verified(
         self, authorization: str, tenant: str, now: datetime
     ) -> tuple[WorkloadCaller, frozenset[str], datetime]:
-        subject_token, app_token = _tokens(authorization)
+        subject_token, app_token = tokens_of(authorization)
         app, workloads = self._app(app_token, now)
         app_id = app.client or ""
         if not subject_token:
@@ -195,7 +195,8 @@ def subject_token_of(authorization: str) -> str:
     return "" if found is None else found[1] or ""
 
 
-def _tokens(authorization: str) -> tuple[str | None, str]:
+def tokens_of(authorization: str) -> tuple[str | None, str]:
+    """Return the subject token, if there is one, and the app token of a header value. Raises TokenRefused."""
     if len(authorization) > _LONGEST_HEADER:
         raise invalid(f"an Authorization header of {len(authorization)} characters")
     found = _HEADER.fullmatch(authorization)

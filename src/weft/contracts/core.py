@@ -7,7 +7,7 @@ those are silent (key order, explicit nulls), recordings of the live service in 
 from enum import StrEnum
 from typing import Any
 
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType, field
 
 
 class Wire(Struct, rename="camel"):
@@ -61,6 +61,34 @@ class ErrorResponse(Wire, kw_only=True):
     message: str
     related_resource: ErrorRelatedResource | UnsetType = UNSET
     is_retriable: bool | UnsetType = UNSET
+
+
+class PortalParameters(Struct):
+    error_response: str = field(name="ErrorResponse")
+
+
+class PortalFault(Struct):
+    code: str
+    parameters: PortalParameters
+
+
+class PortalMessage(Struct):
+    code: str
+    pbi_error: PortalFault = field(name="pbi.error")
+
+
+class PortalError(Struct):
+    message: PortalMessage
+
+
+class WorkloadErrorResponse(ErrorResponse, kw_only=True):
+    """An ErrorResponse that also carries what the portal hands to a workload's frontend.
+
+    The workload's own body is a JSON text in `error.message["pbi.error"].parameters.ErrorResponse`.
+    Source: Microsoft-Fabric-workload-development-sample, Frontend/src/controller/SampleWorkloadController.ts.
+    """
+
+    error: PortalError
 
 
 class ItemJobInstance(Wire):
@@ -122,11 +150,47 @@ class CreateWorkspaceRequest(Wire):
     capacity_id: str | None = None
 
 
+class ItemDefinitionPart(Wire):
+    """*payload* is Base64: InlineBase64 is the only *payload_type* that is published."""
+
+    path: str
+    payload: str
+    payload_type: str
+
+
+class ItemDefinition(Wire, kw_only=True):
+    format: str | UnsetType | None = UNSET
+    parts: list[ItemDefinitionPart]
+
+
+class ItemDefinitionResponse(Wire):
+    definition: ItemDefinition
+
+
 class CreateItemRequest(Wire):
+    """*creation_payload* stays text as it was sent: it is the workload's business."""
+
     display_name: str
     type: str
     description: str | None = None
     folder_id: str | None = None
+    definition: ItemDefinition | None = None
+    creation_payload: Raw = Raw(b"null")
+
+
+class UpdateItemRequest(Wire):
+    display_name: str | None = None
+    description: str | None = None
+
+
+class UpdateItemDefinitionRequest(Wire):
+    definition: ItemDefinition
+
+
+class ResolveItemPermissionsResponse(Wire):
+    """Source: Learn, rest/api/fabric/workload/workloadcontrolapi, Resolve Item Permissions."""
+
+    permissions: list[str]
 
 
 class Parameter(Wire):

@@ -14,14 +14,18 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tests.catalog.owner import Owner
 from tests.transcripts.clients import InProcess
 from tests.transcripts.player import Answer, Request
 from weft.auth.bearer import BearerVerifier
 from weft.auth.home import Home
 from weft.auth.issuer import CORE_AUDIENCES, Issuer
 from weft.auth.keys import Keys
+from weft.auth.workload_control import WorkloadControlVerifier
 from weft.catalog.catalog import Catalog
+from weft.catalog.item_types import Backend, Dedup, ItemType
 from weft.catalog.model import Role
+from weft.contracts.core import InvokeType
 from weft.engine.engine import Engine
 from weft.engine.events import Events
 from weft.engine.jobs import Completed, Failed, Job, JobError, JobKey, Outcome, Stopped
@@ -32,6 +36,7 @@ from weft.faces.routing import FaceMount
 from weft.settings import Limits, Pace
 from weft.stores.sqlite import SqliteStore
 
+WORKLOAD = "Contoso.FinanceAnalytics"
 FORECAST = "Contoso.FinanceAnalytics.Forecast"
 JOB_TYPES = {
     FORECAST: ("calculateForecast", "ForecastAsync"),
@@ -54,13 +59,28 @@ class SettableClock:
 
 
 class KnownTypes:
-    """A directory of the types above."""
+    """A directory of the types above; a test may say what is de-duplicated, and whose app owns a type."""
+
+    def __init__(self, publisher_tenant: str) -> None:
+        self._backend = Backend(workload=WORKLOAD, audience="", publisher_tenant=publisher_tenant)
+        self.dedups: dict[str, Dedup] = {}
+        self.app_ids: dict[str, str] = {}
+
+    def find(self, name: str) -> ItemType | None:
+        known = self.item_type(name)
+        if known is None:
+            return None
+        app_id = self.app_ids.get(known, "")
+        return ItemType(name=known, backend=self._backend, job_types=JOB_TYPES[known], app_id=app_id)
 
     def item_type(self, name: str) -> str | None:
         return next((known for known in JOB_TYPES if known.lower() == name.lower()), None)
 
     def job_type(self, item_type: str, name: str) -> str | None:
         return next((known for known in JOB_TYPES[item_type] if known.lower() == name.lower()), None)
+
+    def dedup(self, item_type: str, invoke_type: InvokeType) -> Dedup:
+        return self.dedups.get(item_type, Dedup.NONE) if invoke_type is InvokeType.MANUAL else Dedup.NONE
 
 
 class OverTls:
@@ -75,7 +95,11 @@ class OverTls:
 
 @dataclass
 class Served:
-    """What the tests hold. *hosted* says which workload job does the work of a Core job."""
+    """What the tests hold. *owner* is told of items, and is every type's workload.
+
+    *registered* says for which workload an app was registered, *hosted* which workload job does the work of a
+    Core job.
+    """
 
     path: Path
     store: SqliteStore
@@ -85,6 +109,9 @@ class Served:
     home: Home
     verifier: BearerVerifier
     app: Starlette
+    types: KnownTypes
+    owner: Owner
+    registered: dict[str, str] = field(default_factory=dict)
     hosted: dict[str, JobKey] = field(default_factory=dict)
 
     def token(self, user: str = "admin", *scopes: str, app: bool = False, tenant: str | None = None) -> str:
@@ -219,11 +246,15 @@ def serve(directory: Path, identity: Identity, *, page_size: int = 100, writes_w
     engine = Engine(store, clock, Events())
     verifier = BearerVerifier(keys, CORE_AUDIENCES, clock)
     hosted: dict[str, JobKey] = {}
+    registered: dict[str, str] = {}
+    types, owner = KnownTypes(home.tenant), Owner()
     core = CoreFace(
         engine=engine,
-        catalog=Catalog(store, engine, clock, stop_seconds=0.05),
+        catalog=Catalog(store, engine, clock, stop_seconds=0.05, lifecycle=owner),
         verifier=verifier,
-        directory=KnownTypes(),
+        control=WorkloadControlVerifier(keys, CORE_AUDIENCES, clock),
+        workload_of_app=registered.get,
+        directory=types,
         pace=Pace(
             poll=timedelta(seconds=1),
             retry_after_seconds=60,
@@ -236,4 +267,4 @@ def serve(directory: Path, identity: Identity, *, page_size: int = 100, writes_w
     )
     app = Starlette(routes=[FaceMount("/v1", routes.routes(core)), FaceMount("/weft/v1", extra.routes(core))])
     issuer = Issuer(keys, clock, home)
-    return Served(path, store, engine, clock, issuer, home, verifier, app, hosted)
+    return Served(path, store, engine, clock, issuer, home, verifier, app, types, owner, registered, hosted)

@@ -21,6 +21,8 @@ WORKSPACES = "/v1/workspaces"
 WORKSPACE = "/v1/workspaces/{w}"
 ITEMS = "/v1/workspaces/{w}/items"
 ITEM = "/v1/workspaces/{w}/items/{i}"
+UPDATE_DEFINITION = f"{ITEM}/updateDefinition"
+GET_DEFINITION = f"{ITEM}/getDefinition"
 INSTANCES = f"{ITEM}/jobs/instances"
 RUN = f"{ITEM}/jobs/calculateForecast/instances"
 INSTANCE = f"{ITEM}/jobs/instances/{{j}}"
@@ -42,7 +44,14 @@ class Case:
 
 # ---- bodies that are no strict JSON, for every operation that takes one
 
-TAKES_BODY = {WORKSPACES: "workspace", ITEMS: "item", RUN: "run"}
+TAKES_BODY = {
+    WORKSPACES: "workspace",
+    ITEMS: "item",
+    ITEM: "update",
+    UPDATE_DEFINITION: "definition",
+    RUN: "run",
+}
+METHODS = {ITEM: "PATCH"}
 NO_STRICT_JSON: dict[str, bytes] = {
     "a brace missing": b'{"displayName": "x"',
     "text behind": b'{"displayName": "x"} x',
@@ -69,7 +78,7 @@ NO_STRICT_JSON: dict[str, bytes] = {
     "true": b"true",
 }
 BROKEN = [
-    Case(f"{operation}: {name}", "POST", target, body, field="")
+    Case(f"{operation}: {name}", METHODS.get(target, "POST"), target, body, field="")
     for target, operation in TAKES_BODY.items()
     for name, body in NO_STRICT_JSON.items()
 ]
@@ -79,7 +88,7 @@ FRAMED = [
     for case in (
         Case(
             f"{operation}: one byte too long",
-            "POST",
+            METHODS.get(target, "POST"),
             target,
             b'{"x": "' + b"x" * (LIMIT_BYTES - 8) + b'"}',
             413,
@@ -87,7 +96,7 @@ FRAMED = [
         ),
         Case(
             f"{operation}: text/plain",
-            "POST",
+            METHODS.get(target, "POST"),
             target,
             b"{}",
             415,
@@ -96,7 +105,7 @@ FRAMED = [
         ),
         Case(
             f"{operation}: a form",
-            "POST",
+            METHODS.get(target, "POST"),
             target,
             b"a=b",
             415,
@@ -105,7 +114,7 @@ FRAMED = [
         ),
         Case(
             f"{operation}: UTF-16 by charset",
-            "POST",
+            METHODS.get(target, "POST"),
             target,
             b"{}",
             415,
@@ -114,7 +123,7 @@ FRAMED = [
         ),
         Case(
             f"{operation}: gzip",
-            "POST",
+            METHODS.get(target, "POST"),
             target,
             b"\x1f\x8b\x08",
             415,
@@ -124,8 +133,8 @@ FRAMED = [
     )
 ]
 NEEDS_BODY = [
-    Case(f"{TAKES_BODY[target]}: {name}", "POST", target, body)
-    for target in (WORKSPACES, ITEMS)
+    Case(f"{TAKES_BODY[target]}: {name}", METHODS.get(target, "POST"), target, body)
+    for target in (WORKSPACES, ITEMS, ITEM, UPDATE_DEFINITION)
     for name, body in {"no body": b"", "null": b"null", "a string of an object": b'"{}"'}.items()
 ]
 
@@ -138,12 +147,14 @@ def of(target: str, field: str, **values: Any) -> list[Case]:
     good: dict[str, Any] = {
         WORKSPACES: {"displayName": "x"},
         ITEMS: {"displayName": "x", "type": "Notebook"},
+        ITEM: {"displayName": "x", "description": "y"},
+        UPDATE_DEFINITION: {},
         RUN: {},
     }[target]
     return [
         Case(
             f"{TAKES_BODY[target]} {field}: {name}",
-            "POST",
+            METHODS.get(target, "POST"),
             target,
             json.dumps({**good, field: value}).encode(),
             field=field,
@@ -187,8 +198,25 @@ MEMBERS = [
     *of(ITEMS, "type", **{name: NAMES[name] for name in ("null", "number", "array", "empty", "escape")}),
     *of(ITEMS, "description", number=5, array=[], of_257_characters="x" * 257),
     *of(ITEMS, "folderId", **UUIDS),
+    *of(ITEMS, "creationPayload", number=5, text="{}", boolean=False, array=[], real=1.5),
+    *of(ITEMS, "definition", number=5, text="{}", array=[]),
+    *of(ITEM, "displayName", **{name: value for name, value in NAMES.items() if name != "null"}),
+    *of(ITEM, "description", number=5, array=[], of_257_characters="x" * 257),
+    *of(UPDATE_DEFINITION, "definition", null=None, number=5, text="{}", array=[]),
     *of(RUN, "executionData", number=5, text="{}", boolean=False, array=[], real=1.5),
     *of(RUN, "parameters", number=5, object={}, text="x"),
+    Case("update: nothing", "PATCH", ITEM, b"{}", field="displayName"),
+    Case("update: only null", "PATCH", ITEM, b'{"displayName": null}', field="displayName"),
+    Case("update: another member", "PATCH", ITEM, b'{"type": "Notebook"}', field="displayName"),
+    Case("definition: no definition", "POST", UPDATE_DEFINITION, b"{}", field="definition"),
+    Case(
+        "item: creationPayload and definition",
+        "POST",
+        ITEMS,
+        b'{"displayName": "x", "type": "Notebook", "creationPayload": {}, "definition": {"parts": '
+        b'[{"path": "a", "payload": "", "payloadType": "InlineBase64"}]}}',
+        field="creationPayload",
+    ),
     Case("item: no type", "POST", ITEMS, b'{"displayName": "x"}', field="type"),
     Case("item: no displayName", "POST", ITEMS, b'{"type": "Notebook"}', field="displayName"),
     Case("workspace: no displayName", "POST", WORKSPACES, b"{}", field="displayName"),
@@ -238,6 +266,67 @@ PARAMETERS = [
     parameters("of a type of the future", {"name": "a", "type": "Colour", "value": "red"}, status=403),
 ]
 
+PART = {"path": "a.json", "payload": "e30=", "payloadType": "InlineBase64"}
+
+
+def definitions(name: str, *parts: Any, field: str, code: str = "InvalidInput", **more: Any) -> list[Case]:
+    """The same definition in an update and in a create."""
+    definition = {"parts": list(parts), **more}
+    created = {"displayName": "x", "type": "Notebook", "definition": definition}
+    shown = "" if code != "InvalidInput" else field
+    return [
+        Case(
+            f"definition: {name}",
+            "POST",
+            UPDATE_DEFINITION,
+            json.dumps({"definition": definition}).encode(),
+            400,
+            code,
+            shown,
+        ),
+        Case(f"item definition: {name}", "POST", ITEMS, json.dumps(created).encode(), 400, code, shown),
+    ]
+
+
+FIRST = "definition.parts[0]"
+BAD_PATHS = {
+    "empty": "",
+    "blank": " ",
+    "absolute": "/etc/passwd",
+    "dots": "..",
+    "dots inside": "a/../../b",
+    "backslash": "a\\b",
+    "line break": "a\nb",
+    "escape": "a\x1b",
+    "of 1025": "x" * 1025,
+}
+DEFINITIONS = [
+    *definitions("no parts", field="definition.parts"),
+    *definitions("a number as part", 1, field=FIRST),
+    *definitions("a null", None, field=FIRST),
+    *definitions("no path", {"payload": "", "payloadType": "InlineBase64"}, field=f"{FIRST}.path"),
+    *definitions("no payload", {"path": "a", "payloadType": "InlineBase64"}, field=f"{FIRST}.payload"),
+    *definitions("no payloadType", {"path": "a", "payload": ""}, field=f"{FIRST}.payloadType"),
+    *definitions("number as path", {**PART, "path": 1}, field=f"{FIRST}.path"),
+    *definitions("null as payload", {**PART, "payload": None}, field=f"{FIRST}.payload"),
+    *definitions("another payloadType", {**PART, "payloadType": "Git"}, field=f"{FIRST}.payloadType"),
+    *definitions("a path twice", PART, PART, field="definition.parts[1].path"),
+    *definitions("number as format", PART, field="definition.format", format=1),
+    *definitions("empty format", PART, field="definition.format", format=""),
+    *definitions("no base64", {**PART, "payload": "e30"}, field="", code="CorruptedPayload"),
+    *definitions("url base64", {**PART, "payload": "_-8="}, field="", code="CorruptedPayload"),
+    *definitions("no ASCII", {**PART, "payload": "\u00e9"}, field="", code="CorruptedPayload"),
+    *(
+        case
+        for name, path in BAD_PATHS.items()
+        for case in definitions(f"{name} as path", {**PART, "path": path}, field=f"{FIRST}.path")
+    ),
+    Case("updateMetadata", "POST", f"{UPDATE_DEFINITION}?updateMetadata=true", field="updateMetadata"),
+    Case("updateMetadata twice", "POST", f"{UPDATE_DEFINITION}?updateMetadata=false&updateMetadata=false"),
+    Case("format", "POST", f"{GET_DEFINITION}?format=ipynb", field="format"),
+    Case("format twice", "POST", f"{GET_DEFINITION}?format=a&format=a", field="format"),
+]
+
 # ---- paths and queries
 
 BAD_IDS = {
@@ -261,6 +350,8 @@ PLACES = {
     "jobInstanceId": ("GET", INSTANCE, "{j}"),
     "jobInstanceId of a cancel": ("POST", CANCEL, "{j}"),
     "workspaceId of a delete": ("DELETE", WORKSPACE, "{w}"),
+    "itemId of an update": ("PATCH", ITEM, "{i}"),
+    "itemId of a definition": ("POST", GET_DEFINITION, "{i}"),
 }
 PATHS = [
     Case(f"{field}: {name}", method, target.replace(place, id), field=field.split()[0])
@@ -338,7 +429,17 @@ LISTS = [
     Case("after twice", "GET", f"{LOGS}?after=1&after=1", field="after"),
 ]
 
-CASES = [*BROKEN, *FRAMED, *NEEDS_BODY, *MEMBERS, *PARAMETERS, *PATHS, *RUNS, *LISTS]
+CASES = [
+    *BROKEN,
+    *FRAMED,
+    *NEEDS_BODY,
+    *MEMBERS,
+    *DEFINITIONS,
+    *PARAMETERS,
+    *PATHS,
+    *RUNS,
+    *LISTS,
+]
 
 
 def test_there_are_at_least_eighty_cases_and_each_is_its_own() -> None:
@@ -354,6 +455,7 @@ async def test_bad_input_is_refused_in_the_envelope_and_changes_nothing(
     target = case.target.replace("{w}", place.workspace).replace("{i}", place.item).replace("{j}", job)
     headers = {"Authorization": f"Bearer {served.token()}", "Content-Type": "application/json"}
     headers.update(case.headers)
+    served.owner.heard.clear()
     before = served.dump()
 
     answer = await InProcess(served.app).send(Request(case.method, target, tuple(headers.items()), case.body))
@@ -369,6 +471,7 @@ async def test_bad_input_is_refused_in_the_envelope_and_changes_nothing(
         assert error["moreDetails"][0]["relatedResource"]["resourceId"] == case.field
         assert case.field in error["message"]
     assert served.dump() == before
+    assert served.owner.heard == []
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,10 @@ REQUESTS = [
     ("GET", "/v1/workspaces/{w}/items"),
     ("POST", "/v1/workspaces/{w}/items"),
     ("GET", "/v1/workspaces/{w}/items/{i}"),
+    ("PATCH", "/v1/workspaces/{w}/items/{i}"),
     ("DELETE", "/v1/workspaces/{w}/items/{i}"),
+    ("POST", "/v1/workspaces/{w}/items/{i}/getDefinition"),
+    ("POST", "/v1/workspaces/{w}/items/{i}/updateDefinition"),
     ("GET", "/v1/workspaces/{w}/items/{i}/jobs/instances"),
     ("POST", "/v1/workspaces/{w}/items/{i}/jobs/instances?jobType=calculateForecast"),
     ("POST", "/v1/workspaces/{w}/items/{i}/jobs/calculateForecast/instances"),
@@ -230,9 +233,17 @@ async def test_a_member_who_was_removed_finds_nothing_at_once(served: Served, pl
     assert refused(answer, 404, "WorkspaceNotFound")
 
 
-@pytest.mark.parametrize("target", ["{jobs}/calculateForecast/instances", "/v1/workspaces/{w}/items"])
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [
+        ("POST", "{jobs}/calculateForecast/instances"),
+        ("POST", "/v1/workspaces/{w}/items"),
+        ("PATCH", "{item}"),
+        ("POST", "{item}/updateDefinition"),
+    ],
+)
 async def test_a_member_who_is_removed_while_the_body_arrives_does_nothing_more(
-    served: Served, place: Place, target: str
+    served: Served, place: Place, method: str, target: str
 ) -> None:
     token = await served.grant(place, "colleague", Role.CONTRIBUTOR)
     removed: list[str] = []
@@ -248,8 +259,8 @@ async def test_a_member_who_is_removed_while_the_body_arrives_does_nothing_more(
 
     answer = await InProcess(app, host=HOST).send(
         Request(
-            "POST",
-            target.format(jobs=place.jobs, w=place.workspace),
+            method,
+            target.format(jobs=place.jobs, item=place.path, w=place.workspace),
             (("Authorization", f"Bearer {token}"), ("Content-Type", "application/json")),
             b'{"displayName": "late", "type": "Notebook"}',
         )
@@ -277,7 +288,10 @@ CANCEL = ("POST", "{jobs}/instances/{j}/cancel")
 READ = ("GET", "{jobs}/instances/{j}")
 LIST = ("GET", "{jobs}/instances")
 GET_ITEM = ("GET", "{item}")
+UPDATE_ITEM = ("PATCH", "{item}")
 DELETE_ITEM = ("DELETE", "{item}")
+GET_DEFINITION = ("POST", "{item}/getDefinition")
+UPDATE_DEFINITION = ("POST", "{item}/updateDefinition")
 LIST_ITEMS = ("GET", "/v1/workspaces/{w}/items")
 CREATE_ITEM = ("POST", "/v1/workspaces/{w}/items")
 LIST_WORKSPACES = ("GET", "/v1/workspaces")
@@ -299,6 +313,13 @@ TOO_LITTLE = [
     (READ, ("Notebook.Read.All",)),
     (LIST, ("Workspace.ReadWrite.All",)),
     (GET_ITEM, ("Workspace.ReadWrite.All",)),
+    (UPDATE_ITEM, ("Item.Read.All",)),
+    (UPDATE_ITEM, ("Item.Execute.All",)),
+    (UPDATE_ITEM, ("Notebook.ReadWrite.All",)),
+    (GET_DEFINITION, ("Item.Read.All",)),
+    (GET_DEFINITION, ("Notebook.ReadWrite.All",)),
+    (UPDATE_DEFINITION, ("Item.Read.All",)),
+    (UPDATE_DEFINITION, ("Notebook.ReadWrite.All",)),
     (DELETE_ITEM, ("Item.Read.All",)),
     (DELETE_ITEM, ("Notebook.ReadWrite.All",)),
     (LIST_ITEMS, ("Item.Execute.All",)),
@@ -315,21 +336,32 @@ ENOUGH = [
     (READ, (f"{TYPED}.Read.All",)),
     (LIST, ("Item.ReadWrite.All",)),
     (GET_ITEM, (f"{TYPED}.ReadWrite.All",)),
+    (UPDATE_ITEM, ("Item.ReadWrite.All",)),
+    (UPDATE_ITEM, (f"{TYPED}.ReadWrite.All",)),
+    (GET_DEFINITION, (f"{TYPED}.ReadWrite.All",)),
+    (UPDATE_DEFINITION, (f"{TYPED}.ReadWrite.All",)),
     (LIST_ITEMS, ("Workspace.Read.All",)),
     (LIST_ITEMS, ("Item.Read.All",)),
     (CREATE_ITEM, (f"{TYPED}.ReadWrite.All",)),
     (LIST_WORKSPACES, ("Workspace.Read.All",)),
 ]
 
+A_PART = {"path": "a.json", "payload": "e30=", "payloadType": "InlineBase64"}
+BODIES = {
+    CREATE_ITEM: {"displayName": "new", "type": TYPED},
+    CREATE_WORKSPACE: {"displayName": "new"},
+    UPDATE_ITEM: {"displayName": "new"},
+    UPDATE_DEFINITION: {"definition": {"parts": [A_PART]}},
+}
+
 
 async def ask(served: Served, place: Place, operation: tuple[str, str], scopes: Sequence[str]) -> Answer:
     job = await served.run(place)
     method, target = operation
-    body = {"displayName": "new", "type": TYPED} if target.endswith(("/items", "/workspaces")) else None
     return await served.call(
         method,
         target.format(jobs=place.jobs, item=place.path, w=place.workspace, j=job),
-        body if method == "POST" else None,
+        BODIES.get(operation),
         token=served.token("admin", *scopes),
     )
 
@@ -433,7 +465,9 @@ async def test_an_unknown_path_is_not_found(served: Served, target: str) -> None
         ("PUT", "/v1/workspaces", "GET, POST"),
         ("POST", "/v1/workspaces/{w}", "DELETE, GET"),
         ("DELETE", "/v1/workspaces/{w}/items", "GET, POST"),
-        ("PUT", "/v1/workspaces/{w}/items/{i}", "DELETE, GET"),
+        ("PUT", "/v1/workspaces/{w}/items/{i}", "DELETE, GET, PATCH"),
+        ("GET", "/v1/workspaces/{w}/items/{i}/getDefinition", "POST"),
+        ("PATCH", "/v1/workspaces/{w}/items/{i}/updateDefinition", "POST"),
         ("GET", "/v1/workspaces/{w}/items/{i}/jobs/calculateForecast/instances", "POST"),
         ("POST", "/v1/workspaces/{w}/items/{i}/jobs/instances/{j}", "GET"),
         ("GET", "/v1/workspaces/{w}/items/{i}/jobs/instances/{j}/cancel", "POST"),

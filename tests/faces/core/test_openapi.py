@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.catalog.owner import NO_ANSWER, REFUSED
 from tests.faces.core.openapi import Document
 from tests.faces.core.serving import FORECAST, OUTCOMES, Place, Served
+from weft.catalog.errors import ItemRefused
 from weft.engine.jobs import ErrorDetail, Failed, JobError
 
 pytestmark = pytest.mark.shared
@@ -36,6 +38,7 @@ OPERATIONS: list[tuple[str, str, Any, int]] = [
     ("POST", ITEMS, {"displayName": "more", "type": FORECAST}, 201),
     ("GET", ITEMS, None, 200),
     ("GET", ITEM, None, 200),
+    ("PATCH", ITEM, {"displayName": "renamed", "description": "ours"}, 200),
     ("POST", RUN, None, 202),
     ("GET", INSTANCES, None, 200),
     ("GET", INSTANCE, None, 200),
@@ -44,6 +47,7 @@ OPERATIONS: list[tuple[str, str, Any, int]] = [
     ("DELETE", WORKSPACE, None, 200),
     ("POST", WORKSPACES, {"displayName": ""}, 400),
     ("POST", ITEMS, {"displayName": "x", "type": "Lakehouse"}, 400),
+    ("PATCH", ITEM, {}, 400),
     ("POST", RUN, {"executionData": []}, 400),
     ("POST", RUN, {"parameters": [{"name": "a", "type": "Text", "value": "x"}]}, 403),
 ]
@@ -62,6 +66,21 @@ async def test_an_answer_is_as_the_published_document_says(
     if status < 300:
         sent = {name.lower() for name, _ in answer.headers}
         assert document.required_headers(method, path, status) <= sent
+
+
+@pytest.mark.parametrize("refusal", [REFUSED, NO_ANSWER])
+async def test_what_a_workload_refuses_is_told_as_the_published_document_says(
+    served: Served, place: Place, document: Document, refusal: ItemRefused
+) -> None:
+    served.owner.refusal = refusal
+
+    created = await served.call(
+        "POST", f"/v1/workspaces/{place.workspace}/items", {"displayName": "more", "type": FORECAST}
+    )
+    updated = await served.call("PATCH", place.path, {"displayName": "more"})
+
+    assert document.faults("POST", ITEMS, created.status, created.json()) == []
+    assert document.faults("PATCH", ITEM, updated.status, updated.json()) == []
 
 
 @pytest.mark.parametrize("path", [WORKSPACE, ITEM, INSTANCES, INSTANCE])

@@ -44,6 +44,16 @@ class Scopes:
         return InsufficientScopes((*sorted(self.names), *typed))
 
 
+class NoScopes(Scopes):
+    """What is open to a person of any scopes: something else decides."""
+
+    def check(self, caller: Principal) -> None:
+        return
+
+    def check_for(self, caller: Principal, item_type: str) -> None:
+        return
+
+
 READ_WORKSPACES = Scopes(frozenset({"Workspace.Read.All", "Workspace.ReadWrite.All"}))
 WRITE_WORKSPACES = Scopes(frozenset({"Workspace.ReadWrite.All"}))
 LIST_ITEMS = Scopes(
@@ -52,4 +62,4 @@ LIST_ITEMS = Scopes(
 READ_ITEMS = Scopes(frozenset({"Item.Read.All", "Item.ReadWrite.All"}), ("Read.All", "ReadWrite.All"))
 WRITE_ITEMS = Scopes(frozenset({"Item.ReadWrite.All"}), ("ReadWrite.All",))
 RUN_JOBS = Scopes(frozenset({"Item.Execute.All"}), ("Execute.All",))
-ANY = Scopes(frozenset())
+NONE = NoScopes(frozenset())

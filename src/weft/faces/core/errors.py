@@ -11,11 +11,12 @@ from msgspec import UNSET
 from starlette.responses import Response
 
 from weft.auth.errors import TokenRefused
-from weft.catalog.errors import ItemNotFound, NameTaken, RoleTooLow, WorkspaceNotFound
+from weft.catalog.errors import ItemNotFound, ItemRefused, NameTaken, RoleTooLow, WorkspaceNotFound
 from weft.contracts import core as wire
 from weft.engine.errors import JobEnded, JobNotFound, Overloaded, ScopeBusy, StoreUnavailable
 from weft.faces.core import answers
 from weft.faces.core.access import InsufficientScopes
+from weft.faces.core.refusals import refused_by_workload
 from weft.faces.endpoint import EndpointNotFound, MethodNotAllowed, headers_of, row_of
 from weft.faces.http import Refusal, Refused, shown
 
@@ -47,6 +48,15 @@ class FolderNotFound(CoreError):
     def __init__(self, folder: str) -> None:
         super().__init__(folder)
         self.folder = folder
+
+
+class CorruptedPayload(CoreError):
+    """*field*: where a payload is not the Base64 that it should be."""
+
+    def __init__(self, field: str, payload: str) -> None:
+        super().__init__(field)
+        self.field = field
+        self.payload = payload
 
 
 class WorkspaceNameTaken(CoreError):
@@ -118,6 +128,7 @@ TABLE: dict[type[Exception], Row] = {
         "ItemDisplayNameAlreadyInUse",
         lambda e: f"Another item of the type has the displayName {shown(e.name)}",
     ),
+    CorruptedPayload: Row(400, "CorruptedPayload", lambda e: f"{e.field} is not Base64: {shown(e.payload)}"),
     WorkspaceNameTaken: Row(
         409,
         "WorkspaceNameAlreadyExists",
@@ -146,11 +157,13 @@ REFUSALS: dict[Refusal, Row] = {
     Refusal.MEDIA_TYPE: Row(415, "UnsupportedMediaType", lambda e: e.message),
 }
 
-EXPECTED: tuple[type[Exception], ...] = (*TABLE, Refused)
+EXPECTED: tuple[type[Exception], ...] = (*TABLE, Refused, ItemRefused)
 
 
 def answer(error: Exception, request_id: str) -> Response:
     """Return the answer to an error of one of the EXPECTED classes."""
+    if isinstance(error, ItemRefused):
+        return refused_by_workload(error, request_id)
     row = row_of(error, TABLE, REFUSALS)
     if row.status >= 500:
         log.warning("request failed", extra={"request_id": request_id, "reason": str(error)})

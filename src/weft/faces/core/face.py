@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from weft.auth.workload_control import ControlCaller
 from weft.catalog.catalog import Catalog, random_id
+from weft.catalog.item_types import Dedup, ItemType
 from weft.catalog.model import Principal
+from weft.contracts.core import InvokeType
 from weft.engine.engine import Engine
 from weft.engine.jobs import Job, JobKey
 from weft.settings import Limits, Pace
@@ -20,15 +23,30 @@ class Verifier(Protocol):
         """Raises auth.errors.TokenRefused."""
 
 
+class ControlVerifier(Protocol):
+    """Says which workload calls, and for whom."""
+
+    def verify(self, authorization: list[str]) -> ControlCaller:
+        """Raises auth.errors.TokenRefused."""
+
+
 class Directory(Protocol):
     """Knows what can run here. Names are found in any (ASCII) case, and returned as registered."""
+
+    def find(self, name: str) -> ItemType | None: ...
 
     def item_type(self, name: str) -> str | None: ...
 
     def job_type(self, item_type: str, name: str) -> str | None: ...
 
+    def dedup(self, item_type: str, invoke_type: InvokeType) -> Dedup: ...
+
 
 def hosted_nowhere(job: Job) -> JobKey | None:
+    return None
+
+
+def registered_for_none(client_id: str) -> str | None:
     return None
 
 
@@ -37,7 +55,9 @@ class CoreFace:
     """*secret* signs continuation tokens.
 
     *hosted_key* names the job of the workload queue that does the work of a Core job, where this server
-    hosts it. *page_size* is how many entries a list answers at once.
+    hosts it. *control* knows the callers of the workload control API; None: it is not served.
+    *workload_of_app* names the workload that an app was registered for. *page_size* is how many entries a
+    list answers at once.
     """
 
     engine: Engine
@@ -48,5 +68,7 @@ class CoreFace:
     limits: Limits
     secret: bytes
     hosted_key: Callable[[Job], JobKey | None] = hosted_nowhere
+    control: ControlVerifier | None = None
+    workload_of_app: Callable[[str], str | None] = registered_for_none
     new_id: Callable[[], str] = random_id
     page_size: int = 100

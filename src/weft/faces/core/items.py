@@ -1,7 +1,9 @@
-"""Items: create, list, get, delete; and the look-up of an item on behalf of a call."""
+"""Items: create, list, get, update, delete, their definitions; and how a call finds an item."""
 
 from __future__ import annotations
 
+import msgspec
+from msgspec import UNSET
 from starlette.responses import Response
 
 from weft.catalog.model import Item, Role
@@ -9,7 +11,14 @@ from weft.contracts import core as wire
 from weft.faces.core import answers, mapping
 from weft.faces.core.calls import Call
 from weft.faces.core.errors import InvalidItemType
-from weft.faces.core.requests import item_request, item_type_filter
+from weft.faces.core.requests import (
+    creation_payload,
+    definition_update,
+    item_request,
+    item_type_filter,
+    item_update,
+)
+from weft.faces.http import Refusal, Refused, shown
 
 
 async def create(call: Call) -> Response:
@@ -27,6 +36,8 @@ async def create(call: Call) -> Response:
         item_type,
         display_name=request.display_name,
         description=request.description,
+        payload=creation_payload(request),
+        definition=b"" if request.definition is None else msgspec.json.encode(request.definition),
     )
     return answers.with_body(201, mapping.item(made))
 
@@ -49,6 +60,40 @@ async def list_all(call: Call) -> Response:
 
 async def get(call: Call) -> Response:
     return answers.with_body(200, mapping.item(await find(call)))
+
+
+async def update(call: Call) -> Response:
+    raw = await call.body()
+    item = await find(call, needs=Role.CONTRIBUTOR)
+    request = item_update(raw)
+    changed = await call.core.catalog.update_item(
+        call.caller,
+        item.workspace,
+        item.id,
+        display_name=request.display_name,
+        description=request.description,
+    )
+    return answers.with_body(200, mapping.item(changed))
+
+
+async def get_definition(call: Call) -> Response:
+    """An item that was never given a definition has one without parts."""
+    item = await find(call, needs=Role.CONTRIBUTOR)
+    kept = await call.core.catalog.definition(call.caller, item.workspace, item.id)
+    definition = (
+        msgspec.json.decode(kept, type=wire.ItemDefinition) if kept else wire.ItemDefinition(parts=[])
+    )
+    _check_format(call, definition)
+    return answers.with_body(200, wire.ItemDefinitionResponse(definition))
+
+
+async def update_definition(call: Call) -> Response:
+    _refuse_metadata(call)
+    raw = await call.body()
+    item = await find(call, needs=Role.CONTRIBUTOR)
+    definition = msgspec.json.encode(definition_update(raw))
+    await call.core.catalog.update_item(call.caller, item.workspace, item.id, definition=definition)
+    return answers.without_body(200)
 
 
 async def delete(call: Call) -> Response:
@@ -74,3 +119,23 @@ def _wanted_type(call: Call) -> str | None:
     if given is None:
         return None
     return call.core.directory.item_type(given) or item_type_filter(given)
+
+
+def _check_format(call: Call, definition: wire.ItemDefinition) -> None:
+    """A definition is kept in the one format in which it was given. Raises Refused."""
+    wanted = call.query("format")
+    if wanted is not None and wanted != (definition.format or UNSET):
+        raise Refused(
+            Refusal.BAD_PARAMETER, "format", f"the definition is not there in the format {shown(wanted)}"
+        )
+
+
+def _refuse_metadata(call: Call) -> None:
+    """Who wants name and description changed along must not believe that they were. Raises Refused."""
+    given = call.query("updateMetadata")
+    if given is not None and given.lower() != "false":
+        raise Refused(
+            Refusal.BAD_PARAMETER,
+            "updateMetadata",
+            f"metadata is not taken from a definition: updateMetadata={shown(given)}",
+        )

@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from weft.catalog import scopes
 from weft.catalog.errors import ItemNotFound
+from weft.catalog.item_types import Dedup
 from weft.catalog.model import Item, Role
 from weft.contracts import core as wire
 from weft.engine.errors import ScopeClosed
@@ -81,6 +82,7 @@ async def _run(call: Call, wanted: str) -> Response:
 
 def _new_job(call: Call, item: Item, job_type: str, payload: bytes) -> NewJob:
     caller = call.caller
+    dedup = call.core.directory.dedup(item.type, wire.InvokeType.MANUAL)
     return NewJob(
         key=JobKey(scopes.of_item(item.workspace, item.id), call.core.new_id()),
         queue=scopes.CORE,
@@ -99,7 +101,19 @@ def _new_job(call: Call, item: Item, job_type: str, payload: bytes) -> NewJob:
         },
         submitted_by=caller.id,
         when_lost=WhenLost.ADOPT,
+        unique=unique(item, job_type, dedup, caller.id),
     )
+
+
+def unique(item: Item, job_type: str, dedup: Dedup, user: str) -> str:
+    """Return what no two live jobs of the item may share; "" where any number of them may run.
+
+    Job types differ by more than their case; no user's id holds a slash.
+    """
+    if dedup is Dedup.NONE:
+        return ""
+    whose = user if dedup is Dedup.PER_USER else ""
+    return f"{scopes.of_item(item.workspace, item.id)}/{whose}/{job_type.lower()}"
 
 
 def _accepted(call: Call, item: Item, job: Job, more: dict[str, str] | None = None) -> Response:

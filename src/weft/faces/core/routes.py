@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from starlette.routing import BaseRoute
 
-from weft.faces.core import access, items, jobs, workspaces
+from weft.faces.core import access, control, items, jobs, workspaces
 from weft.faces.core.calls import Endpoint, Operation
 from weft.faces.core.face import CoreFace
 from weft.faces.routing import AnyCaseRoute, EveryPath
@@ -42,15 +42,18 @@ ADDRESSES: Mapping[str, Operations] = {
     },
     ITEM: {
         "GET": Operation(items.get, access.READ_ITEMS),
+        "PATCH": Operation(items.update, access.WRITE_ITEMS),
         "DELETE": Operation(items.delete, access.WRITE_ITEMS),
     },
+    f"{ITEM}/getDefinition": {"POST": Operation(items.get_definition, access.WRITE_ITEMS)},
+    f"{ITEM}/updateDefinition": {"POST": Operation(items.update_definition, access.WRITE_ITEMS)},
     **{f"{ITEM}{address}": operations for address, operations in JOBS.items()},
 }
 
 
 def routes(core: CoreFace) -> list[BaseRoute]:
     """Return the routes below `/v1`; every other path below it is EndpointNotFound."""
-    return routes_of(core, ADDRESSES)
+    return [*control.routes(core), *routes_of(core, ADDRESSES)]
 
 
 def no_route(core: CoreFace) -> BaseRoute:
