@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -79,3 +80,16 @@ def place(weft: Weft) -> tuple[str, str]:
     assert weft("workspace", "create", workspace).code == 0
     assert weft("item", "create", workspace, item, "--type", ITEM_TYPE).code == 0
     return workspace, item
+
+
+async def weft_at(url: str, *arguments: str) -> tuple[int | None, str, str]:
+    """Run a command that is pointed to *url*, while the loop goes on."""
+    process = await asyncio.create_subprocess_exec(
+        WEFT,
+        *arguments,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "WEFT_URL": url, "WEFT_TOKEN": "elsewhere"},
+    )
+    out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()

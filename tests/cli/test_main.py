@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import WEFT, Weft
+from tests.cli.conftest import WEFT, Weft, weft_at
 from tests.client.scripted import Say, scripted
 from tests.client.test_client import ITEM, J, W, details
 
@@ -94,7 +93,7 @@ async def test_the_environment_points_elsewhere_with_its_own_token(
     weft: Weft, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with scripted(Say(body={"value": []})) as server:
-        await _weft(server.url, "workspace", "list")
+        await weft_at(server.url, "workspace", "list")
 
     assert server.heard[0].headers["Authorization"] == "Bearer elsewhere"
 
@@ -167,14 +166,14 @@ def test_an_address_that_is_none_is_a_usage_error(
 
 async def test_a_job_that_was_skipped_exits_with_5() -> None:
     async with scripted(Say(body=details("Deduped"))) as server:
-        code, _, _ = await _weft(server.url, "job", "wait", W, ITEM, J)
+        code, _, _ = await weft_at(server.url, "job", "wait", W, ITEM, J)
 
     assert code == 5
 
 
 async def test_a_server_that_gives_no_answer_is_one_line(weft: Weft) -> None:
     async with scripted(Say(text="<html>")) as server:
-        code, out, err = await _weft(server.url, "workspace", "list")
+        code, out, err = await weft_at(server.url, "workspace", "list")
 
     assert (code, out) == (1, "")
     assert len(err.splitlines()) == 1
@@ -219,16 +218,3 @@ def _start(*arguments: str, data: Path, stdout: int = subprocess.DEVNULL) -> sub
     # A test run in the background of a shell ignores Ctrl-C, and its children would.
     command = ["env", "--default-signal=INT", WEFT, *arguments]
     return subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment)
-
-
-async def _weft(url: str, *arguments: str) -> tuple[int | None, str, str]:
-    """Run a command that is pointed to *url*, while the loop goes on."""
-    process = await asyncio.create_subprocess_exec(
-        WEFT,
-        *arguments,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "WEFT_URL": url, "WEFT_TOKEN": "elsewhere"},
-    )
-    out, err = await process.communicate()
-    return process.returncode, out.decode(), err.decode()

@@ -75,6 +75,54 @@ async def test_a_list_goes_on_over_all_its_pages() -> None:
     assert [heard.query for heard in server.heard] == [{}, {"continuationToken": "a+b/c="}]
 
 
+AN_ITEM = {"id": ITEM, "type": "T", "displayName": "n", "workspaceId": W}
+
+
+async def test_an_item_is_created_with_what_its_workload_is_to_know() -> None:
+    async with scripted(Say(201, AN_ITEM)) as server, WeftClient(server.url, "t") as client:
+        await client.create_item(W, "n", "T", payload={"folds": [1]})
+        await client.create_item(W, "n", "T", description="d")
+
+    assert json.loads(server.heard[0].body) == {
+        "displayName": "n",
+        "type": "T",
+        "creationPayload": {"folds": [1]},
+    }
+    assert json.loads(server.heard[1].body) == {"displayName": "n", "type": "T", "description": "d"}
+
+
+async def test_an_update_of_an_item_names_only_what_changes() -> None:
+    async with scripted(Say(200, AN_ITEM)) as server, WeftClient(server.url, "t") as client:
+        updated = await client.update_item(W, ITEM, name="n")
+        await client.update_item(W, ITEM, description="")
+
+    path = f"/v1/workspaces/{W}/items/{ITEM}"
+    assert updated.display_name == "n"
+    assert [(heard.method, heard.path) for heard in server.heard] == [("PATCH", path)] * 2
+    assert [json.loads(heard.body) for heard in server.heard] == [{"displayName": "n"}, {"description": ""}]
+
+
+async def test_an_item_is_deleted() -> None:
+    async with scripted(Say(200)) as server, WeftClient(server.url, "t") as client:
+        await client.delete_item(W, ITEM)
+
+    assert (server.heard[0].method, server.heard[0].path) == ("DELETE", f"/v1/workspaces/{W}/items/{ITEM}")
+
+
+async def test_what_a_workload_refused_is_told_in_its_words() -> None:
+    body = {
+        "requestId": "r1",
+        "errorCode": "FabricExternalWorkloadError",
+        "message": "no such colour",
+        "error": {"message": {"code": "FabricExternalWorkloadError", "pbi.error": {}}},
+    }
+    async with scripted(Say(400, body)) as server, WeftClient(server.url, "t") as client:
+        with pytest.raises(ApiError) as refused:
+            await client.create_item(W, "n", "T")
+
+    assert str(refused.value) == "FabricExternalWorkloadError: no such colour"
+
+
 async def test_a_run_returns_the_instance_that_location_names() -> None:
     location = f"http://example.test/v1/workspaces/{W}/items/{ITEM}/jobs/instances/{J}"
     async with (

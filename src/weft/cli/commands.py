@@ -17,7 +17,7 @@ app.command("weft.cli.up:up", name="up", help="Serve until Ctrl-C or SIGTERM; a 
 app.command("weft.cli.demo:demo", name="demo", help="Run a forecast of real data, and cancel a long one.")
 app.command("weft.cli.token:token", name="token", help="Print a token.")
 app.command("weft.cli.workspace:app", name="workspace", help="Create and list workspaces.")
-app.command("weft.cli.item:app", name="item", help="Create and list the items of a workspace.")
+app.command("weft.cli.item:app", name="item", help="Create, list, update and delete items.")
 app.command("weft.cli.job:app", name="job", help="Run jobs, look at them, wait for them, cancel them.")
 app.command("weft.cli.twins:app", name="twins", help="Import graphs of digital twins, and look at them.")
 app.command("weft.cli.doctor:doctor", name="doctor", help="Check what a server needs.")

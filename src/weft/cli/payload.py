@@ -1,4 +1,4 @@
-"""The JSON a job is run with, given in place or in a file."""
+"""The JSON that a job is run with, or an item created, given in place or in a file."""
 
 from __future__ import annotations
 

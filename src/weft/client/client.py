@@ -37,11 +37,31 @@ class WeftClient(Client):
         return self._each("/v1/workspaces", Workspaces)
 
     async def create_item(
-        self, workspace: str, name: str, type: str, *, description: str | None = None
+        self,
+        workspace: str,
+        name: str,
+        type: str,
+        *,
+        description: str | None = None,
+        payload: Any | UnsetType = UNSET,
     ) -> Item:
+        """Create an item. *payload* is a JSON object that the workload that owns the type understands."""
         body = _without_none({"displayName": name, "type": type, "description": description})
+        if payload is not UNSET:
+            body["creationPayload"] = payload
         path = f"{_workspace(workspace)}/items"
         return (await self._transport.call("POST", path, body=encode(body))).read(Item)
+
+    async def update_item(
+        self, workspace: str, item: str, *, name: str | None = None, description: str | None = None
+    ) -> Item:
+        """Change what is given of an item, and return it as it is then."""
+        body = _without_none({"displayName": name, "description": description})
+        return (await self._transport.call("PATCH", _item(workspace, item), body=encode(body))).read(Item)
+
+    async def delete_item(self, workspace: str, item: str) -> None:
+        """Stop the item's jobs and delete it. An ApiError with status 409: one has not stopped, try again."""
+        await self._transport.call("DELETE", _item(workspace, item))
 
     def items(self, workspace: str, *, type: str | None = None) -> AsyncIterator[Item]:
         query = {} if type is None else {"type": type}

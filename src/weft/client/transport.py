@@ -165,8 +165,11 @@ class _Envelope(_Said):
 def _refusal(reply: Reply) -> ApiError | UnreadableAnswer:
     code, said = None, None
     with contextlib.suppress(*UNREADABLE):
-        envelope = msgspec.json.decode(reply.body, type=_Envelope)
-        said = envelope.error or envelope
+        said = msgspec.json.decode(reply.body, type=_Said)
+        if (
+            said.error_code is None
+        ):  # in Core's, "error" is something else: what a workload said, for the portal
+            said = msgspec.json.decode(reply.body, type=_Envelope).error or said
         code = said.error_code or said.code or (said.status_code and _phrase(said.status_code))
     if said is None or not code:
         return UnreadableAnswer(reply.url, f"status {reply.status} without an error of the contract")
