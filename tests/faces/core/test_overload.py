@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.faces.core.serving import Identity, serve
+from weft.auth.errors import KeysUnavailable
 
 
 async def test_a_run_that_finds_too_many_waiting_is_told_when_to_come_back(
@@ -35,7 +36,14 @@ async def test_a_run_that_finds_too_many_waiting_is_told_when_to_come_back(
 
 @pytest.mark.parametrize(
     ("method", "target"),
-    [("GET", "/v1/workspaces"), ("GET", "{item}"), ("POST", "{item}/jobs/calculateForecast/instances")],
+    [
+        ("GET", "/v1/workspaces"),
+        ("GET", "{item}"),
+        ("PATCH", "{item}"),
+        ("DELETE", "{item}"),
+        ("POST", "{item}/getDefinition"),
+        ("POST", "{item}/jobs/calculateForecast/instances"),
+    ],
 )
 async def test_a_store_that_is_gone_makes_the_service_unavailable_and_is_not_described(
     tmp_path: Path, identity: Identity, method: str, target: str
@@ -44,8 +52,24 @@ async def test_a_store_that_is_gone_makes_the_service_unavailable_and_is_not_des
     place = await served.place()
     await served.store.close()
 
-    answer = await served.call(method, target.format(item=place.path))
+    answer = await served.call(method, target.format(item=place.path), {"displayName": "x"})
 
     assert (answer.status, answer.json()["errorCode"]) == (503, "ServiceUnavailable")
     assert answer.json()["message"] == "The store cannot be written or read; try again"
     assert int(str(answer.header("Retry-After"))) >= 1
+
+
+async def test_keys_that_are_not_to_be_had_make_the_service_unavailable(
+    tmp_path: Path, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = serve(tmp_path, identity)
+
+    def away(authorization: list[str]) -> None:
+        raise KeysUnavailable("https://issuer.example")
+
+    monkeypatch.setattr(served.verifier, "verify", away)
+    answer = await served.call("GET", "/v1/workspaces", token="any")
+    await served.store.close()
+
+    assert (answer.status, answer.json()["errorCode"]) == (503, "ServiceUnavailable")
+    assert b"issuer.example" not in answer.body

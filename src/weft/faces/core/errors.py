@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import UNSET
 from starlette.responses import Response
 
-from weft.auth.errors import TokenRefused
+from weft.auth.errors import KeysUnavailable, TokenRefused
 from weft.catalog.errors import ItemNotFound, ItemRefused, NameTaken, RoleTooLow, WorkspaceNotFound
 from weft.contracts import core as wire
 from weft.engine.errors import JobEnded, JobNotFound, Overloaded, ScopeBusy, StoreUnavailable
@@ -143,6 +143,7 @@ TABLE: dict[type[Exception], Row] = {
     Overloaded: Row(
         429, "TooManyRequestsForJobs", lambda _: "Too many requests are waiting; try again", retriable=True
     ),
+    KeysUnavailable: Row(503, "ServiceUnavailable", str, retriable=True),
     StoreUnavailable: Row(
         503, "ServiceUnavailable", lambda _: "The store cannot be written or read; try again", retriable=True
     ),
