@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -171,6 +172,65 @@ def test_a_signal_reaches_what_a_shell_runs(data: Path) -> None:
         process.terminate()
 
         assert process.wait(SECONDS) == 143
+
+
+# ---- at a terminal
+
+
+def at_terminal(data: Path, script: str) -> tuple[subprocess.Popen[bytes], int]:
+    """Start `weft exec` as a shell would at a terminal; return it and the other end of the terminal."""
+    ours, theirs = os.openpty()
+    logs_in = "import os, sys; os.login_tty(os.dup(0)); os.execv(sys.argv[1], sys.argv[1:])"
+    process = subprocess.Popen(
+        [*python(logs_in), WEFT, "exec", "--data", str(data), "--", *python(script)], stdin=theirs
+    )
+    os.close(theirs)
+    return process, ours
+
+
+def read_until(terminal: int, wanted: bytes) -> bytes:
+    said = b""
+    until = time.monotonic() + SECONDS
+    while wanted not in said and time.monotonic() < until:
+        if select.select([terminal], [], [], 1)[0]:
+            said += os.read(terminal, 1024)
+    return said
+
+
+def test_the_command_can_read_from_the_terminal(data: Path) -> None:
+    process, terminal = at_terminal(data, "print('said', input('ready'))")
+    try:
+        read_until(terminal, b"ready")
+        os.write(terminal, b"something\n")
+
+        assert b"said something" in read_until(terminal, b"said something")
+        assert process.wait(SECONDS) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(terminal)
+
+
+def test_ctrl_c_reaches_the_command_once(data: Path) -> None:
+    script = (
+        "import signal, time\n"
+        "heard = []\n"
+        "signal.signal(signal.SIGINT, lambda *_: heard.append(1))\n"
+        "print('ready', flush=True)\n"
+        "signal.pause()\n"
+        "time.sleep(0.3)\n"
+        "raise SystemExit(40 + len(heard))\n"
+    )
+    process, terminal = at_terminal(data, script)
+    try:
+        read_until(terminal, b"ready")
+        os.write(terminal, b"\x03")
+
+        assert process.wait(SECONDS) == 41
+    finally:
+        process.kill()
+        process.wait()
+        os.close(terminal)
 
 
 # ---- what is left
