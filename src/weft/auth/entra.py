@@ -22,7 +22,6 @@ import msgspec
 from aiohttp.abc import AbstractResolver
 
 from weft.auth.jwks import WELL_KNOWN
-from weft.auth.on_behalf import invalid_scope, resource_and_scopes
 from weft.auth.sealed import SubjectSeal
 from weft.auth.transport import Response, Transport, Unreachable
 from weft.catalog.addresses import checked
@@ -114,9 +113,10 @@ class EntraTokens:
         await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
 
     async def token(self, job: Job, scope: str, as_app: bool) -> Token | JobError:
-        if resource_and_scopes(scope) is None:
-            return invalid_scope(scope)
         scopes = scope.split()
+        if not _are_of_one_resource(scopes):
+            why = f"{scope!r} is no scope of one resource, such as 'https://storage.azure.com/.default'."
+            return JobError("InvalidScope", why, "User", is_permanent=True)
         if as_app:
             return await self._asked(self._client(self._app.tenant, ""), scopes, "")
         tenant, user = job.labels.get("tenant", ""), job.labels.get("user", "")
@@ -275,6 +275,12 @@ class _Said:
     def raise_for_status(self) -> None:
         if self.status_code >= 400:
             raise Unreachable(f"status {self.status_code}")
+
+
+def _are_of_one_resource(scopes: list[str]) -> bool:
+    """As Entra sees it, the resource is what stands before the last slash of a scope."""
+    parts = [scope.rpartition("/") for scope in scopes]
+    return len({resource for resource, _, _ in parts}) == 1 and all(one[0] and one[2] for one in parts)
 
 
 def _check_object(answer: Response) -> None:
