@@ -29,6 +29,7 @@ READS_ENVIRONMENT = {
     "cli/exec.py": "hands the environment on to the command it runs",
     "workload_host.py": "hands the environment to the process runner, which lets little of it through",
     "engine/crash.py": "where a test kills the server; reads nothing else",
+    "kit/control_plane.py": "starts a server for tests, which is given the environment of the tests",
     "kit/process.py": "a job process takes its channel from it, and gives each job a fresh copy",
 }
 
