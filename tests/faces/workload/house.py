@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from weft.engine.ports import Run
 from weft.engine.worker import Habits, Worker
 from weft.faces.routing import FaceMount
 from weft.faces.workload.routes import WorkloadHost, routes
+from weft.kit.workload import ItemHook
 from weft.settings import HostSettings, Limits
 from weft.stores.sqlite.store import SqliteStore
 
@@ -60,6 +61,12 @@ def path_of(
     job: str = JOB,
 ) -> str:
     return f"/workload/workspaces/{workspace}/items/{item_type}/{item}/jobTypes/{job_type}/instances/{job}"
+
+
+def item_path(
+    suffix: str = "", *, workspace: str = WORKSPACE, item_type: str = ITEM_TYPE, item: str = ITEM
+) -> str:
+    return f"/workload/workspaces/{workspace}/items/{item_type}/{item}{suffix}"
 
 
 def body_of(do: str = "wait", invoke_type: str = "Manual", **more: object) -> bytes:
@@ -101,6 +108,39 @@ class Script:
         return Stopped() if run.cancel_requested.is_set() else Completed()
 
 
+@dataclass
+class HookScript:
+    """A runner of item hooks, which end as *outcomes* say by event; Completed() where they say nothing.
+
+    *called* has event and payload of each; *hold* keeps a hook going until it is set, or it is cancelled.
+    """
+
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    called: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    hold: asyncio.Event | None = None
+    stopped: int = 0
+
+    @property
+    def events(self) -> list[str]:
+        return [event for event, _ in self.called]
+
+    async def run(self, run: Run) -> Outcome:
+        event = run.job.kind.removeprefix("@")
+        self.called.append((event, json.loads(run.job.payload)))
+        if self.hold is not None:
+            held = asyncio.create_task(self.hold.wait())
+            cancelled = asyncio.create_task(run.cancel_requested.wait())
+            try:
+                await asyncio.wait([held, cancelled], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                held.cancel()
+                cancelled.cancel()
+            if run.cancel_requested.is_set():
+                self.stopped += 1
+                return Stopped()
+        return self.outcomes.get(event, Completed())
+
+
 @dataclass(frozen=True)
 class Identity:
     """Who signs, and who checks: one for all tests, because making a key takes a while."""
@@ -129,6 +169,7 @@ class House:
     store: SqliteStore
     database: Path
     script: Script
+    hooks: HookScript
     identity: Identity
 
     @property
@@ -161,6 +202,25 @@ class House:
         shown = self.credentials if credentials is None else credentials
         return await self.client.send(Request(method, target, [*shown, *headers], body))
 
+    async def make(self, body: object = None, **path: str) -> Answer:
+        """Create an item, by default one of no great interest."""
+        given = {"displayName": "Sales"} if body is None else body
+        return await self.ask("POST", item_path(**path), json.dumps(given).encode())
+
+    async def change(self, body: object, **path: str) -> Answer:
+        return await self.ask("PATCH", item_path(**path), json.dumps(body).encode())
+
+    async def delete(self, **path: str) -> Answer:
+        return await self.ask("DELETE", item_path(**path))
+
+    async def payload(self, **path: str) -> Answer:
+        return await self.ask("GET", item_path("/payload", **path))
+
+    async def notify(self, what: str, body: object = None, **path: str) -> Answer:
+        """Ask as the Fabric Extensibility Toolkit has it; *what* follows the item's address."""
+        raw = b"" if body is None else json.dumps(body).encode()
+        return await self.ask("POST", item_path(f"/{what}", **path), raw)
+
     async def create(self, do: str = "wait", **path: str) -> Answer:
         return await self.ask("POST", path_of(**path), body_of(do))
 
@@ -188,18 +248,22 @@ async def a_house(
     slots: int = 10,
     hosting: HostSettings = HOSTING,
     stop_seconds: float = 5,
+    hooks: Collection[ItemHook] = (),
+    hook_slots: int = 10,
     disk: Disk | None = None,
 ) -> AsyncIterator[House]:
-    """Give a host whose worker has *slots*; 0: nothing runs."""
+    """Give a host whose worker has *slots*; 0: nothing runs. *hooks*: those that its first workload has."""
     database = data / "weft.db"
     store = SqliteStore.open(database, writes_waiting=1000, vfs=disk.name if disk else None)
     engine = Engine(store, SystemClock(), Events())
     script = Script()
     habits = Habits(queue=scopes.HOSTED, slots=slots, begins=Event.START, cancel_wins=True, adopts=False)
     worker = Worker(engine, script, habits)
+    hook_script = HookScript()
+    hook_worker = Worker(engine, hook_script, replace(habits, queue=scopes.HOOKS, slots=hook_slots))
     host = WorkloadHost(
         engine,
-        [finance(), other()],
+        [finance(hooks), other()],
         identity.verifier,
         items=store,
         audiences=identity.audiences,
@@ -208,17 +272,29 @@ async def a_house(
         stop_seconds=stop_seconds,
     )
     app = Router([FaceMount("/workload", routes(host))])
-    work = asyncio.create_task(worker.work())
+    work = [asyncio.create_task(each.work()) for each in (worker, hook_worker)]
     try:
-        yield House(InProcess(app), engine, store, database, script, identity)
+        yield House(InProcess(app), engine, store, database, script, hook_script, identity)
     finally:
-        await worker.drain(timedelta(0))
-        await work
+        await asyncio.gather(worker.drain(timedelta(0)), hook_worker.drain(timedelta(0)))
+        await asyncio.gather(*work)
         await store.close()
 
 
-def finance() -> Workload:
+def finance(hooks: Collection[ItemHook] = ()) -> Workload:
     workload = Workload(FINANCE)
+    decorators = {
+        ItemHook.CREATE: workload.on_create,
+        ItemHook.UPDATE: workload.on_update,
+        ItemHook.DELETE: workload.on_delete,
+        ItemHook.RESTORE: workload.on_restore,
+    }
+
+    def called(ctx: JobContext, item: Any) -> None:
+        raise AssertionError("a scripted runner calls no function")
+
+    for hook in hooks:
+        decorators[hook](ITEM_TYPE)(called)
 
     @workload.job(ITEM_TYPE, JOB_TYPE)
     def calculate_forecast(ctx: JobContext, payload: dict[str, Any]) -> None:

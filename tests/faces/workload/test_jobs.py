@@ -375,9 +375,7 @@ async def test_a_store_that_cannot_keep_a_job_says_when_to_come_back(
     idle: House,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def insert(
-        job: Job, room: Room | None = None, duplicate: Duplicate | None = None
-    ) -> Job | None:
+    async def insert(job: Job, room: Room | None = None, duplicate: Duplicate | None = None) -> Job | None:
         raise error
 
     monkeypatch.setattr(idle.store, "insert", insert)
