@@ -273,6 +273,35 @@ def closes_everything(ctx: JobContext, payload: Payload) -> str:
     return "fine"
 
 
+@workload.job(TYPE, "failsAtFirst")
+def fails_at_first(ctx: JobContext, payload: Payload) -> int:
+    print(f"this is attempt {ctx.attempt}")
+    if ctx.attempt <= payload["times"]:
+        raise Unhappy(f"at attempt {ctx.attempt}")
+    return ctx.attempt
+
+
+@workload.job(TYPE, "failsForGood")
+def fails_for_good(ctx: JobContext, payload: Payload) -> None:
+    raise JobFailed("NoSuchSeries", "there will never be one")
+
+
+@workload.job(TYPE, "diesAtFirst")
+def dies_at_first(ctx: JobContext, payload: Payload) -> int:
+    if ctx.attempt <= payload["times"]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return ctx.attempt
+
+
+@workload.job(TYPE, "hangsAtFirst")
+def hangs_at_first(ctx: JobContext, payload: Payload) -> int:
+    if ctx.attempt == 1:
+        start_nameless_daemon(payload)
+        here(payload)
+        sleep_on()
+    return ctx.attempt
+
+
 # ---- those that do not want to stop
 
 
@@ -399,6 +428,16 @@ def swallows(ctx: JobContext, payload: Payload) -> None:
             time.sleep(0.01)
         except:  # noqa: E722
             continue
+
+
+@workload.job(TYPE, "refuses")
+def refuses(ctx: JobContext, payload: Payload) -> None:
+    here(payload)
+    while True:
+        try:
+            time.sleep(0.01)
+        except JobCancelled:
+            Path(payload["file"]).write_text("told")
 
 
 @workload.job(TYPE, "forks")

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from tests.runners.jobs import TYPE
-from weft.engine.jobs import Job, JobKey, LogLine, Progress, WhenLost
+from weft.engine.jobs import Job, JobKey, LogLine, Progress, RunPolicy, WhenLost
 from weft.engine.lifecycle import State
 from weft.runners import proctree
 from weft.runners.processes import ProcessRunner
@@ -105,6 +105,7 @@ def a_job(job_type: str, payload: Any, item_type: str) -> Job:
 
 def a_runner(
     settings: RunnerSettings = QUICK,
+    policy: RunPolicy | None = None,
     /,
     *,
     workload: str = "tests.runners.jobs:workload",
@@ -117,16 +118,22 @@ def a_runner(
         command=[python, "-m", "weft.kit.process", workload],
         environment={**os.environ, "PYTHONPATH": f"{ROOT}", **environment},
         marker=marker or uuid4().hex,
+        policy=None if policy is None else lambda job: policy,
     )
 
 
 @asynccontextmanager
 async def running(
-    settings: RunnerSettings = QUICK, /, *, marker: str | None = None, **options: str
+    settings: RunnerSettings = QUICK,
+    policy: RunPolicy | None = None,
+    /,
+    *,
+    marker: str | None = None,
+    **options: str,
 ) -> AsyncIterator[ProcessRunner]:
     """Give a started runner, and hold it to its word that nothing is left when it is closed."""
     marker = marker or uuid4().hex
-    runner = a_runner(settings, marker=marker, **options)
+    runner = a_runner(settings, policy, marker=marker, **options)
     await runner.start()
     try:
         yield runner

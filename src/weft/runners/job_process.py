@@ -61,6 +61,7 @@ class Turn:
     """One job in a process.
 
     *ended* is None where the process died; *began* then says whether the function may have been called.
+    *timed_out*: it had not ended in the time it has.
     """
 
     def __init__(self, number: int, reporter: Reporter, granting: Granting) -> None:
@@ -68,6 +69,7 @@ class Turn:
         self.reporter = reporter
         self.granting = granting
         self.began = True
+        self.timed_out = False
         self.ended: asyncio.Future[Ended | None] = asyncio.get_running_loop().create_future()
 
 

@@ -6,19 +6,20 @@ import asyncio
 import logging
 import os
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from datetime import timedelta
+from typing import Any, NamedTuple
 from uuid import uuid4
 
-from weft.engine.jobs import Completed, Failed, JobError, Outcome, Stopped
+from weft.engine.jobs import Again, Completed, Failed, Job, JobError, Outcome, RunPolicy, Stopped
 from weft.engine.ports import Run
-from weft.runners import proctree
+from weft.runners import attempts, proctree
 from weft.runners.frames import Ended
 from weft.runners.granting import Grants
 from weft.runners.job_process import Identity, JobProcess, Turn, memory_tag
 from weft.runners.keeper import Keeper
-from weft.runners.reporting import Reporter
+from weft.runners.reporting import Reporter, say
 from weft.runners.waiting import surely
 from weft.settings import RunnerSettings
 
@@ -38,7 +39,16 @@ ALLOWED = frozenset(
 )
 # fmt: on
 
+ONCE = RunPolicy()
+
 log = logging.getLogger(__name__)
+
+
+class Attempt(NamedTuple):
+    """How one call of a function ended; *lost*: its process died by itself."""
+
+    outcome: Outcome
+    lost: bool = False
 
 
 class ProcessRunner:
@@ -47,7 +57,8 @@ class ProcessRunner:
     `start` it before `run`, and `close` it at the end. Not more than one runner may use a marker at a time.
     Where it *owns_all_children*, whatever becomes a child of this process after `start` is taken for what a
     job left behind, and ended: nothing else here may then start processes. A job can hide what it starts
-    from any other look. *grants*: where jobs get their tokens from.
+    from any other look. *grants*: where jobs get their tokens from. *policy*: how long a job may take and
+    when it starts again; without it, each is done once for as long as it takes.
     """
 
     def __init__(
@@ -59,8 +70,10 @@ class ProcessRunner:
         marker: str,
         owns_all_children: bool = False,
         grants: Grants | None = None,
+        policy: Callable[[Job], RunPolicy] | None = None,
     ) -> None:
         self._settings = settings
+        self._policy = policy or (lambda job: ONCE)
         self._grants = grants
         self._command = tuple(command)
         self._environment = job_environment(environment)
@@ -109,31 +122,41 @@ class ProcessRunner:
 
     async def run(self, run: Run) -> Outcome:
         """Do the job. Whatever the outcome, nothing of it runs any more when this returns or raises."""
-        outcome: Outcome | None = None
-        while outcome is None:
-            process = await self._take(run)
-            if isinstance(process, JobError):
-                return Failed(process)
-            if process is None:
-                return Stopped()
-            try:
-                outcome = await self._do(run, process)
-            finally:
-                self._offer(process)
-        return outcome
+        policy = self._policy(run.job)
+        outcome, lost = await self._attempt(run, policy.timeout)
+        if not isinstance(outcome, Failed) or run.cancel_requested.is_set():
+            return outcome
+        judged = attempts.judged(run.job, outcome, policy, lost=lost)
+        if isinstance(judged, Again):
+            await say(run, "warning", attempts.told(run.job, judged))
+        return judged
 
     # ---- one job
 
-    async def _do(self, run: Run, process: JobProcess) -> Outcome | None:
+    async def _attempt(self, run: Run, timeout: timedelta | None) -> Attempt:
+        attempt: Attempt | None = None
+        while attempt is None:
+            process = await self._take(run)
+            if isinstance(process, JobError):
+                return Attempt(Failed(process))
+            if process is None:
+                return Attempt(Stopped())
+            try:
+                attempt = await self._do(run, process, timeout)
+            finally:
+                self._offer(process)
+        return attempt
+
+    async def _do(self, run: Run, process: JobProcess, timeout: timedelta | None) -> Attempt | None:
         """Return how the job ended, None where its process died before it began."""
         if run.cancel_requested.is_set():
-            return Stopped()
+            return Attempt(Stopped())
         if not process.is_free:  # it died between the hand that gave it and this one
             return None
         reporter = Reporter(run)
         turn = process.begin(run.job, reporter)
         try:
-            ended = await self._see_to_end(run, process, turn)
+            ended = await self._see_to_end(run, process, turn, timeout)
             if not process.is_free:
                 await surely(process.end())
             await reporter.finish()
@@ -141,11 +164,16 @@ class ProcessRunner:
             await surely(process.end())
             await reporter.abandon()
             raise
+        cancelled = run.cancel_requested.is_set()
+        if turn.timed_out and timeout is not None and not cancelled:
+            return Attempt(Failed(attempts.timed_out(timeout)))
         if ended is None and not turn.began:
             return None
-        return _outcome(ended, process, cancelled=run.cancel_requested.is_set())
+        return _attempt(ended, process, cancelled=cancelled)
 
-    async def _see_to_end(self, run: Run, process: JobProcess, turn: Turn) -> Ended | None:
+    async def _see_to_end(
+        self, run: Run, process: JobProcess, turn: Turn, timeout: timedelta | None
+    ) -> Ended | None:
         """Return how the function ended, None where it was stopped or its process died.
 
         Raises what telling of it raised, e.g. LeaseLost.
@@ -154,7 +182,9 @@ class ProcessRunner:
         lost = turn.reporter.lost
         news: set[asyncio.Future[Any]] = {turn.ended, cancelled, lost}
         try:
-            await asyncio.wait(news, return_when=asyncio.FIRST_COMPLETED)
+            seconds = None if timeout is None else timeout.total_seconds()
+            done, _ = await asyncio.wait(news, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            turn.timed_out = not done
             if turn.ended.done():
                 return turn.ended.result()
             if lost.done():
@@ -301,14 +331,14 @@ async def _boot(process: JobProcess) -> JobError | None:
         return JobError("WorkloadNotLoaded", why, "User", False)
 
 
-def _outcome(ended: Ended | None, process: JobProcess, *, cancelled: bool) -> Outcome:
+def _attempt(ended: Ended | None, process: JobProcess, *, cancelled: bool) -> Attempt:
     if ended is not None and ended.error is None and not ended.cancelled:
-        return Completed(result=ended.result)
+        return Attempt(Completed(result=ended.result))
     if cancelled:
-        return Stopped()
+        return Attempt(Stopped())
     if ended is None or ended.error is None:
-        return Failed(process.explain())
-    return Failed(ended.error)
+        return Attempt(Failed(process.explain()), lost=True)
+    return Attempt(Failed(ended.error))
 
 
 def _sweep(prefix: str) -> None:

@@ -121,6 +121,11 @@ class Reporter:
             return
 
 
+async def say(run: Run, level: str, text: str) -> None:
+    """Add a line of our own to the job's log."""
+    await _unless_unavailable(run.log([LogLine(1, datetime.now(UTC), level, text)]))
+
+
 async def _unless_unavailable(report: Awaitable[None]) -> None:
     try:
         await report
