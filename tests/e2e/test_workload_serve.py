@@ -57,12 +57,12 @@ class HostProcess:
     def log(self) -> str:
         return (self.data.parent / "host.log").read_text()
 
-    def signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(number)
 
     def end(self, number: signal.Signals, *, seconds: float = 40) -> int:
-        self.signal(number)
+        self.send(number)
         return self.wait(seconds=seconds)
 
     def wait(self, *, seconds: float = 40) -> int:
@@ -227,7 +227,7 @@ def test_p19_sigterm_lets_a_running_job_end_and_answers_meanwhile(host: HostProc
     path = host.run("until", file=str(notes), end=str(end))
     begun(notes)
 
-    host.signal(signal.SIGTERM)
+    host.send(signal.SIGTERM)
     eventually(lambda: "stopping" in host.log(), 20, "it drains")
     assert host.state(path)["status"] == "InProgress"
     end.touch()
@@ -241,7 +241,7 @@ def test_p19_a_second_sigterm_ends_what_runs_at_once(host: HostProcess, tmp_path
     begun(tmp_path / "notes")
     before = host.processes()
 
-    host.signal(signal.SIGTERM)
+    host.send(signal.SIGTERM)
     eventually(lambda: "stopping" in host.log(), 20, "it drains")
     began = time.monotonic()
     code = host.end(signal.SIGTERM)

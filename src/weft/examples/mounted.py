@@ -1,4 +1,5 @@
 """Workloads mounted in an application of your own: `uvicorn --factory weft.examples.mounted:app`."""
+
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
