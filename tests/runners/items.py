@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from tests.runners.fault_server import FaultServer
+from weft.catalog.item_types import Backend
 from weft.catalog.model import Item, Principal
 from weft.engine.clock import SystemClock
-from weft.runners.workload_endpoint import Credentials
+from weft.runners.workload_endpoint import Credentials, Person
 from weft.runners.workload_lifecycle import WorkloadLifecycle
 from weft.runners.workload_line import Line
 from weft.settings import CallerSettings
@@ -34,6 +35,17 @@ SETTINGS = CallerSettings(
     backoff_first=timedelta(seconds=0.02),
     backoff_most=timedelta(seconds=0.3),
 )
+
+
+class Noting:
+    """Credentials that note for whom they were asked."""
+
+    def __init__(self) -> None:
+        self.people: list[Person] = []
+
+    def authorization(self, backend: Backend, person: Person) -> str:
+        self.people.append(person)
+        return "SubjectAndAppToken1.0 secret"
 
 
 @asynccontextmanager

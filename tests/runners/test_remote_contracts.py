@@ -111,6 +111,21 @@ async def test_names_in_a_path_cannot_leave_their_segment(tmp_path: Path) -> Non
     assert workload_wdk.read(odd).path.endswith("/jobTypes/a%2F..%2Fb%3Fc%23d%20e/instances/%252e")
 
 
+@pytest.mark.parametrize(
+    "body", [b'{"status":"Completed"}', b'{"status":"Failed"}', b'{"status":7}', b"NaN", b"\xff"]
+)
+async def test_what_a_workload_says_beside_taking_a_job_is_not_heeded(tmp_path: Path, body: bytes) -> None:
+    async with calling(tmp_path) as caller:
+        caller.workload.job.status = "InProgress"
+        caller.workload.will_say(Call.CREATE, 200, body)
+
+        await caller.submit()
+        job = await caller.end()
+
+        assert job.state is State.COMPLETED
+        assert len(caller.workload.of(Call.READ)) >= 2
+
+
 # ---- tokens that stay
 
 

@@ -13,9 +13,9 @@ from uuid import UUID
 import pytest
 
 from tests.runners.fault_server import Call, Fault, FaultServer
-from tests.runners.items import ADA, ITEM, ITEM_PATH, NOBODY, SETTINGS, TENANT, telling
+from tests.runners.items import ADA, ITEM, ITEM_PATH, NOBODY, SETTINGS, TENANT, Noting, telling
 from weft.catalog.errors import ItemRefused
-from weft.catalog.item_types import Backend, Contract, ItemEvent, ItemType
+from weft.catalog.item_types import Contract, ItemEvent, ItemType
 from weft.runners.workload_answers import CONTRACT_ERROR, ERROR_BYTES, UNREACHABLE
 from weft.runners.workload_endpoint import Person
 from weft.runners.workload_lifecycle import WorkloadLifecycle
@@ -130,17 +130,6 @@ async def test_calls_carry_the_headers_of_the_contract() -> None:
     assert first.headers["content-type"] == "application/json; charset=utf-8"
     assert UUID(first.headers["activityid"]) == UUID(repeat.headers["activityid"])
     assert UUID(first.headers["requestid"]) != UUID(repeat.headers["requestid"])
-
-
-class Noting:
-    """Credentials that note for whom they were asked."""
-
-    def __init__(self) -> None:
-        self.people: list[Person] = []
-
-    def authorization(self, backend: Backend, person: Person) -> str:
-        self.people.append(person)
-        return "SubjectAndAppToken1.0 secret"
 
 
 async def test_a_delete_by_nobody_known_is_called_for_nobody() -> None:
@@ -271,7 +260,8 @@ async def test_a_delete_is_given_up_at_the_deadline_and_logged_without_the_answe
     async with telling(workload, settings) as lifecycle:
         workload.will(Call.ITEM_DELETE, *[Fault.STATUS_500] * 1000)
 
-        await lifecycle.deleted(ADA, ITEM)
+        async with asyncio.timeout(30):
+            await lifecycle.deleted(ADA, ITEM)
 
     assert len(workload.requests) >= SETTINGS.create_attempts
     (told,) = [record for record in caplog.records if record.levelno >= logging.WARNING]

@@ -29,7 +29,7 @@ URL_CHARACTERS = 2048
 ENDPOINT_NAME = "Workload"
 
 _ABSOLUTE = re.compile(
-    r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>\d{1,5}))?"
+    r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]{2,45}\]|[a-z0-9._-]{1,253})(?::(?P<port>\d{1,5}))?"
     r"(?P<path>(?:/[\w.~!$&'()*+,;=:@%-]*)*)",
     re.ASCII | re.IGNORECASE,
 )
@@ -149,17 +149,17 @@ def checked_url(url: object, *, service: str, listed: tuple[str, ...]) -> str:
     """
     match = _ABSOLUTE.fullmatch(url) if isinstance(url, str) and len(url) <= URL_CHARACTERS else None
     if match is None or not 0 < int(match["port"] or 1) <= 65535:
-        raise UrlRefused(f"the endpoint resolution service named {_shown(url)}, which is no http(s) base URL")
+        # It is not told which: there may be a password in it.
+        raise UrlRefused("its url is no absolute http or https URL without user, query and fragment")
     host, asked = _host(match["host"]), urlsplit(service)
     asked_host = _host(asked.hostname or "")
     is_near = is_loopback(host) and is_loopback(asked_host)
     if not (is_near or host == asked_host or _is_listed(host, listed)):
         raise UrlRefused(
-            f"the endpoint resolution service named the host {host!r}, which is neither its own nor in "
-            "caller.resolved_hosts"
+            f"its url names {host!r}, which is neither its own host nor in caller.resolved_hosts"
         )
     if match["scheme"].lower() == "http" and asked.scheme != "http" and not is_loopback(host):
-        raise UrlRefused(f"the endpoint resolution service named {_shown(url)}, where tokens go without TLS")
+        raise UrlRefused(f"its url asks for http to {host!r}, where tokens would go without TLS")
     return match[0].rstrip("/")
 
 
@@ -187,11 +187,6 @@ def _is_listed(host: str, listed: tuple[str, ...]) -> bool:
 
 def _host(text: str) -> str:
     return text.lower().strip("[]").rstrip(".")
-
-
-def _shown(url: object) -> str:
-    text = repr(url)
-    return text if len(text) <= 100 else text[:99] + "…"
 
 
 def _unresolved(reason: str, retry_after: float | None = None) -> Silence:
