@@ -8,9 +8,9 @@ import logging
 import os
 import signal
 import ssl
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,6 @@ from weft.auth.certificate import Certificate
 from weft.auth.home import Home
 from weft.auth.issuer import CORE_AUDIENCES, Issuer
 from weft.auth.keys import Keys
-from weft.auth.subject_and_app import SubjectAndAppVerifier
 from weft.catalog import scopes
 from weft.catalog.catalog import Catalog
 from weft.engine.clock import SystemClock
@@ -43,6 +42,8 @@ from weft.faces.core import extra
 from weft.faces.core import routes as core_routes
 from weft.faces.core.face import CoreFace
 from weft.faces.doors import Doors
+from weft.faces.login import doors as login_doors
+from weft.faces.login import routes as login_routes
 from weft.faces.routing import FaceMount
 from weft.faces.server import serve
 from weft.faces.twins import doors as twins_doors
@@ -50,15 +51,16 @@ from weft.faces.twins import extra as twins_extra
 from weft.faces.twins import routes as twins_routes
 from weft.faces.workload import doors as workload_doors
 from weft.faces.workload import routes as workload_routes
-from weft.faces.workload.routes import WorkloadHost
 from weft.hosted import HostedHints, HostedLeftovers, HostedWorkloads, hosted_key
 from weft.kit.workload import load_workload
-from weft.runners.processes import ProcessRunner
+from weft.local_fabric import LocalFabric
 from weft.runners.remote_workload import RemoteWorkloadRunner
+from weft.runners.workload_lifecycle import WorkloadLifecycle
 from weft.settings import Settings
 from weft.stores.sqlite.store import SqliteStore
 from weft.twins_service import TwinsService
-from weft.workloads import LocalCredentials, Registry
+from weft.workload_host import HostParts, Trusted
+from weft.workloads import LocalCredentials, Registry, declared_item_types
 
 LETS_CORE_SEE_THE_END = timedelta(milliseconds=500)
 
@@ -94,36 +96,51 @@ class Server:
         self._home = Home.open(settings.data)
         self._issuer = Issuer(self._keys, clock, self._home)
         self._certificate = _certificate(settings, clock)
-        self._hosted = HostedWorkloads(
-            [load_workload(name) for name in settings.workloads], self._home.tenant
+        workloads = [load_workload(name) for name in settings.workloads]
+        self._registry = Registry(
+            [
+                *HostedWorkloads(workloads, self._home.tenant).item_types,
+                *declared_item_types(settings, self._home.tenant),
+            ]
         )
-        self._registry = Registry(self._hosted.item_types)
         self._store = SqliteStore.open(
             settings.data / "weft.db", writes_waiting=settings.limits.writes_waiting
         )
         self._clock = clock
         self._engine = Engine(self._store, clock, Events())
-        self._processes = self._process_runner()
+        self._host = HostParts(
+            settings,
+            Trusted(publisher_tenant=self._home.tenant),
+            engine=self._engine,
+            store=self._store,
+            workloads=workloads,
+            keys=self._keys,
+            owns_all_children=True,
+        )
         self._caller = self._remote_runner()
+        self._catalog = Catalog(
+            self._store,
+            self._engine,
+            self._clock,
+            stop_seconds=settings.runner.cancel_grace.total_seconds() + 5,
+            lifecycle=WorkloadLifecycle(settings.caller, directory=self._registry, line=self._caller.line),
+        )
+        self._fabric = LocalFabric.open(
+            settings,
+            keys=self._keys,
+            issuer=self._issuer,
+            home=self._home,
+            clock=clock,
+            audiences=self._registry.audiences,
+        )
         self._twins = TwinsService.open(
             settings,
             engine=self._engine,
             store_id=self._store.store_id,
             keys=self._keys,
             tenant=self._home.tenant,
-            processes=self._processes,
+            processes=self._host.processes,
             environment=os.environ,
-        )
-        self._host_worker = Worker(
-            self._engine,
-            self._processes,
-            Habits(
-                queue=scopes.HOSTED,
-                slots=settings.runner.processes,
-                begins=Event.START,
-                cancel_wins=True,
-                adopts=False,
-            ),
         )
         self._core_worker = Worker(
             self._engine,
@@ -148,8 +165,8 @@ class Server:
             parts.enter_context(self._signals())
             parts.push_async_callback(self._store.close)
             parts.push_async_callback(self._twins.graph.close)
-            await self._processes.start()  # first ends what a predecessor that was killed left running
-            parts.push_async_callback(self._processes.close)
+            await self._host.processes.start()  # first ends what a predecessor that was killed left running
+            parts.push_async_callback(self._host.processes.close)
             await self._take_back_jobs()
             parts.push_async_callback(self._caller.close)
             await self._serve_and_work()
@@ -162,41 +179,50 @@ class Server:
 
     async def _serve_and_work(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            port, serving = await self._listen(tasks)
+            core = self._core()
+            port, serving = await self._listen(
+                tasks,
+                self._asgi(core),
+                self._settings,
+                None if self._certificate is None else self._certificate.server_context(),
+            )
+            fabric_port, serving_fabric = await self._listen(
+                tasks,
+                self._fabric.asgi(core, self._settings),
+                replace(self._settings, host="127.0.0.1", port=0),
+                self._fabric.authority.server_context(),
+            )
             url = f"{self._settings.scheme}://{_in_url(self._settings.host)}:{port}"
             self._registry.served_at(f"{url}/workload", self._trust())
             self._workers = [
-                tasks.create_task(self._host_worker.work()),
+                tasks.create_task(self._host.worker.work()),
                 tasks.create_task(self._call_workloads()),
                 tasks.create_task(self._twins.worker.work()),
             ]
             upkeep = tasks.create_task(self._maintenance().run())
-            with self._announced(url):
+            with self._announced(url, fabric_port):
                 await self._told_to_stop.wait()
                 self._ready = False
                 await self._drain()
                 await asyncio.wait(self._workers)
             upkeep.cancel()
             self._stop_serving.set()
-            if not await self._ends_before_told_again(serving):
+            if not await self._ends_before_told_again(asyncio.gather(serving, serving_fabric)):
                 serving.cancel()
+                serving_fabric.cancel()
 
     async def _call_workloads(self) -> None:
         """Load the caller only now: requests are served meanwhile, and their jobs wait for it."""
         await self._caller.start()
         await self._core_worker.work()
 
-    async def _listen(self, tasks: asyncio.TaskGroup) -> tuple[int, asyncio.Task[None]]:
-        """Begin to serve requests; return the port, and the task that serves."""
+    async def _listen(
+        self, tasks: asyncio.TaskGroup, app: ASGIApp, settings: Settings, tls: ssl.SSLContext | None
+    ) -> tuple[int, asyncio.Task[None]]:
+        """Begin to serve *app*; return the port, and the task that serves."""
         ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         serving = tasks.create_task(
-            serve(
-                self._asgi(),
-                self._settings,
-                ready=ready.set_result,
-                stop=self._stop_serving,
-                tls=None if self._certificate is None else self._certificate.server_context(),
-            )
+            serve(app, settings, ready=ready.set_result, stop=self._stop_serving, tls=tls)
         )
         return await ready, serving
 
@@ -207,11 +233,11 @@ class Server:
         return ssl.create_default_context(cafile=str(self._certificate.chain))
 
     @contextmanager
-    def _announced(self, url: str) -> Iterator[None]:
+    def _announced(self, url: str, fabric_port: int) -> Iterator[None]:
         """Say that requests are served, on stdout and in the data directory."""
         self._ready = True
         path = self._settings.data / "server.json"
-        told = {"url": url, "pid": os.getpid(), "version": __version__}
+        told = {"url": url, "pid": os.getpid(), "version": __version__, "fabric": fabric_port}
         if self._certificate is not None:
             told["certificate"] = str(self._certificate.chain)
         try:
@@ -228,19 +254,19 @@ class Server:
         """Let running functions end within the grace; the next start takes up again what runs elsewhere."""
         self._core_worker.claim_no_more()
         bulk = asyncio.ensure_future(self._twins.worker.drain(timedelta(0)))  # the next start goes on
-        if running := self._host_worker.busy:
+        if running := self._host.worker.busy:
             grace = self._settings.shutdown_grace.total_seconds()
             log.warning("stopping", extra={"waits_for_jobs": running, "at_most_seconds": grace})
-        host = asyncio.ensure_future(self._host_worker.drain(self._settings.shutdown_grace))
+        host = asyncio.ensure_future(self._host.worker.drain(self._settings.shutdown_grace))
         if not await self._ends_before_told_again(host):
-            await self._host_worker.drain(timedelta(0))
+            await self._host.worker.drain(timedelta(0))
         await asyncio.gather(host, bulk)
         await self._core_worker.drain(LETS_CORE_SEE_THE_END)
 
-    async def _ends_before_told_again(self, work: asyncio.Future[None]) -> bool:
+    async def _ends_before_told_again(self, work: asyncio.Future[Any]) -> bool:
         """Wait for *work*, or for a second signal; return whether it was the work."""
         again = asyncio.ensure_future(self._told_again.wait())
-        either: set[asyncio.Future[Any]] = {work, again}
+        either = {work, again}
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         again.cancel()
         return work.done()
@@ -264,18 +290,11 @@ class Server:
 
     # ---- the parts
 
-    def _asgi(self) -> ASGIApp:
-        """Return all faces behind their doors."""
+    def _core(self) -> CoreFace:
         settings = self._settings
-        catalog = Catalog(
-            self._store,
-            self._engine,
-            self._clock,
-            stop_seconds=settings.runner.cancel_grace.total_seconds() + 5,
-        )
-        core = CoreFace(
+        return CoreFace(
             engine=self._engine,
-            catalog=catalog,
+            catalog=self._catalog,
             verifier=BearerVerifier(self._keys, CORE_AUDIENCES, self._clock),
             directory=self._registry,
             pace=settings.pace,
@@ -283,23 +302,18 @@ class Server:
             secret=self._keys.secret,
             hosted_key=hosted_key,
         )
-        audiences = self._hosted.audiences
-        host = WorkloadHost(
-            self._engine,
-            self._hosted.all,
-            SubjectAndAppVerifier(
-                self._keys, self._home.tenant, sorted(set(audiences.values())), self._clock
-            ),
-            audiences=audiences,
-            limits=settings.limits,
-        )
+
+    def _asgi(self, core: CoreFace) -> ASGIApp:
+        """Return all faces behind their doors."""
+        settings = self._settings
         faces = Starlette(
             routes=[
-                FaceMount("/workload", workload_routes.routes(host)),
+                FaceMount("/workload", workload_routes.routes(self._host.face)),
                 FaceMount("/v1", core_routes.routes(core)),
                 FaceMount("/weft/v1/twins", twins_extra.routes(self._twins.face)),
                 FaceMount("/weft/v1", extra.routes(core)),
                 *public.routes(self._readiness, self._issuer.discovery, self._issuer.jwks),
+                *login_routes.token_routes(self._fabric.login, "/issuer"),
                 *twins_routes.routes(self._twins.face),
                 core_routes.no_route(core),
             ]
@@ -310,6 +324,7 @@ class Server:
             default=core_doors.envelope,
             envelopes={
                 "/workload": workload_doors.envelope,
+                "/issuer": login_doors.envelope,
                 **dict.fromkeys(("/weft/v1/twins", *twins_routes.PREFIXES), twins_doors.envelope),
             },
             hosts=(_in_url(settings.host),),
@@ -344,19 +359,10 @@ class Server:
         retention = Retention(length=self._settings.retention, keep=keeps)
         return Maintenance(
             self._engine,
-            (self._host_worker, self._core_worker, self._twins.worker),
+            (self._host.worker, self._core_worker, self._twins.worker),
             retention,
             every=self._settings.maintenance_every,
-            duties=(self._twins.purge,),
-        )
-
-    def _process_runner(self) -> ProcessRunner:
-        return ProcessRunner(
-            self._settings.runner,
-            command=[sys.executable, "-m", "weft.kit.process", *self._settings.workloads],
-            environment=os.environ,
-            marker=self._store.store_id,
-            owns_all_children=True,
+            duties=(self._catalog.sweep, self._twins.purge),
         )
 
     def _remote_runner(self) -> RemoteWorkloadRunner:

@@ -167,6 +167,8 @@ class Settings:
     port: int = 7431
     profile: Profile = Profile.LOCAL
     workloads: tuple[str, ...] = (EXAMPLE_WORKLOAD,)
+    manifests: tuple[Path, ...] = ()
+    workload_urls: tuple[str, ...] = ()
     shutdown_grace: timedelta = timedelta(seconds=30)
     retention: timedelta = timedelta(days=30)
     maintenance_every: timedelta = timedelta(seconds=5)

@@ -9,7 +9,10 @@ from dataclasses import replace
 from weft.auth.issuer import Issuer
 from weft.catalog.item_types import Backend, Dedup, ItemType
 from weft.contracts.core import InvokeType
+from weft.manifests.by_url import item_type_at
+from weft.manifests.package import load
 from weft.runners.workload_endpoint import Endpoint, Person
+from weft.settings import Settings
 
 
 class ItemTypeTaken(Exception):
@@ -17,6 +20,28 @@ class ItemTypeTaken(Exception):
 
     def __init__(self, item_type: str, one: str, other: str) -> None:
         super().__init__(f"item type {item_type!r} is of {one!r} and of {other!r}")
+
+
+class AddressRefused(Exception):
+    """What is given as the address of a workload is none."""
+
+
+def declared_item_types(settings: Settings, home_tenant: str) -> tuple[ItemType, ...]:
+    """Return the item types of the manifest packages and addresses that the settings name. Blocks.
+
+    Raises ManifestInvalid, AddressRefused, and OSError where a package cannot be read.
+    """
+    packages = [load(path, home_tenant=home_tenant) for path in settings.manifests]
+    by_manifest = (item_type for package in packages for item_type in package.item_types)
+    by_url = (_at_address(given, home_tenant) for given in settings.workload_urls)
+    return (*by_manifest, *by_url)
+
+
+def _at_address(given: str, home_tenant: str) -> ItemType:
+    try:
+        return item_type_at(given, publisher_tenant=home_tenant)
+    except ValueError as refused:
+        raise AddressRefused(f"--workload-url: {refused}") from None
 
 
 class Registry:
@@ -38,6 +63,11 @@ class Registry:
     @property
     def all(self) -> tuple[ItemType, ...]:
         return tuple(self._known.values())
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """The audiences of the workloads' tokens, each once."""
+        return tuple(dict.fromkeys(item_type.backend.audience for item_type in self.all))
 
     def find(self, name: str) -> ItemType | None:
         return self._known.get(_folded(name))

@@ -19,6 +19,24 @@ Workloads = Annotated[
     list[str] | None,
     Parameter(name="--workload", help="A workload to host, as MODULE:ATTR; repeatable [the example]."),
 ]
+Manifests = Annotated[
+    list[Path] | None,
+    Parameter(
+        name="--manifest",
+        help="A manifest package, directory or nupkg, of a workload that is served elsewhere; repeatable.",
+    ),
+]
+Addresses = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--workload-url",
+        help="Where the jobs of an item type go, as TYPE=URL, or TYPE=remote+URL for a backend of the "
+        "Extensibility Toolkit; repeatable.",
+    ),
+]
+Config = Annotated[
+    Path | None, Parameter(name="--config", help="A file of settings [DATA/weft.toml, where there is one].")
+]
 Roots = Annotated[
     list[Path] | None,
     Parameter(
@@ -43,6 +61,9 @@ def up(  # noqa: PLR0913 - each is an option of the command
     port: Annotated[int, Parameter(converter=whole, allow_leading_hyphen=True)] = 7431,
     profile: Literal["local", "service"] = "local",
     workload: Workloads = None,
+    manifest: Manifests = None,
+    workload_url: Addresses = None,
+    config: Config = None,
     blob_root: Roots = None,
     blob_host: Hosts = None,
     bulk_jobs: Annotated[int, Parameter(converter=whole, allow_leading_hyphen=True)] = 1,
@@ -75,6 +96,8 @@ def up(  # noqa: PLR0913 - each is an option of the command
         port=_port(port),
         profile=Profile(profile),
         workloads=_workloads(workload),
+        manifests=tuple(manifest or ()),
+        workload_urls=tuple(workload_url or ()),
         tls=tls,
         twins=TwinsSettings(
             bulk_jobs=bulk_jobs, strict=strict_relationships, blobs=blob_settings(blob_root, blob_host)
@@ -82,7 +105,16 @@ def up(  # noqa: PLR0913 - each is an option of the command
     )
     if "" not in sys.path:
         sys.path.insert(0, "")  # a workload may lie in the current directory
-    return _serve(settings)
+    return _serve(_configured(settings, config))
+
+
+def _configured(settings: Settings, config: Path | None) -> Settings:
+    from weft.settings_file import SettingsRefused, configured  # noqa: PLC0415
+
+    try:
+        return configured(settings, config)
+    except SettingsRefused as refused:
+        raise Misused(str(refused)) from None
 
 
 def _loopback(host: str) -> str:
@@ -114,12 +146,13 @@ def _serve(settings: Settings) -> int:
     from weft.auth.errors import DataRefused  # noqa: PLC0415
     from weft.engine.errors import StoreUnavailable  # noqa: PLC0415
     from weft.kit.errors import WorkloadNotLoaded  # noqa: PLC0415
+    from weft.manifests.errors import ManifestInvalid  # noqa: PLC0415
     from weft.stores.errors import StoreError  # noqa: PLC0415
-    from weft.workloads import ItemTypeTaken  # noqa: PLC0415
+    from weft.workloads import AddressRefused, ItemTypeTaken  # noqa: PLC0415
 
     try:
         return run(settings)
-    except (DataRefused, ItemTypeTaken, WorkloadNotLoaded) as refused:
+    except (AddressRefused, DataRefused, ItemTypeTaken, ManifestInvalid, WorkloadNotLoaded) as refused:
         raise Misused(str(refused)) from None
     except (StoreError, StoreUnavailable, OSError) as failed:
         if isinstance(failed, OSError) and failed.errno == errno.EADDRINUSE:

@@ -1,0 +1,1 @@
+"""Backends of workloads written against the published contracts alone: nothing in them knows weft."""
