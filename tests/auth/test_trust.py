@@ -70,6 +70,9 @@ class Trusting:
     async def admit(self, token: str) -> Principal:
         return await self.verifier.admit([f"Bearer {token}"])
 
+    async def admitted(self, token: str) -> None:
+        assert (await self.admit(token)).tenant == TENANT
+
     async def refusal(self, token: str) -> TokenRefused:
         with pytest.raises(TokenRefused) as caught:
             await self.admit(token)
@@ -248,14 +251,14 @@ def small() -> dict[str, Any]:
 async def test_a_key_that_is_not_for_our_signatures_is_not_taken(jwk: Any) -> None:
     other = jwk_of(KEYS[1], "two")
     async with IssuerServer([jwk, other]) as server, trusting(server.issuer) as trusted:
-        assert await trusted.admit(a_token(forger_of(KEYS[1], "two")))
+        await trusted.admitted(a_token(forger_of(KEYS[1], "two")))
         await trusted.refusal(a_token())
 
 
 async def test_the_first_key_of_an_id_counts_and_no_later_one_takes_its_place() -> None:
     twice = [jwk_of(KEYS[0]), jwk_of(KEYS[1])]
     async with IssuerServer(twice) as server, trusting(server.issuer) as trusted:
-        assert await trusted.admit(a_token())
+        await trusted.admitted(a_token())
         await trusted.refusal(a_token(forger_of(KEYS[1])))
 
 
@@ -312,11 +315,11 @@ async def test_a_strange_key_id_is_only_a_refusal(kid: object) -> None:
 
 async def test_a_new_key_is_accepted_at_once_where_nobody_asked_for_half_a_minute() -> None:
     async with IssuerServer([jwk_of()]) as server, trusting(server.issuer) as trusted:
-        assert await trusted.admit(a_token())
+        await trusted.admitted(a_token())
         server.keys = {"keys": [jwk_of(), jwk_of(KEYS[1], "two")]}
         trusted.clock.move(seconds=30)
 
-        assert await trusted.admit(a_token(forger_of(KEYS[1], "two"), trusted.clock))
+        await trusted.admitted(a_token(forger_of(KEYS[1], "two"), trusted.clock))
 
         assert server.count(Part.KEYS) == 2
         assert server.count(Part.DOCUMENT) == 1
@@ -332,16 +335,16 @@ async def test_a_new_key_is_accepted_within_half_a_minute_whatever_others_asked_
         await trusted.refusal(new)
         trusted.clock.move(seconds=30)
 
-        assert await trusted.admit(new)
+        await trusted.admitted(new)
 
 
 async def test_a_key_that_was_taken_away_is_trusted_no_longer_not_even_for_a_known_token() -> None:
     async with IssuerServer([jwk_of()]) as server, trusting(server.issuer) as trusted:
         token = a_token()
-        assert await trusted.admit(token)
+        await trusted.admitted(token)
         server.keys = {"keys": [jwk_of(KEYS[1], "two")]}
         trusted.clock.move(seconds=30)
-        assert await trusted.admit(a_token(forger_of(KEYS[1], "two"), trusted.clock))
+        await trusted.admitted(a_token(forger_of(KEYS[1], "two"), trusted.clock))
 
         await trusted.refusal(token)
 
@@ -362,7 +365,7 @@ async def test_thousands_of_unknown_keys_cause_two_requests_a_minute() -> None:
                 await trusted.refusal(a_token_of_nobody())
 
         assert 1 <= len(server.asked) - before <= 2
-        assert await trusted.admit(a_token(None, trusted.clock))
+        await trusted.admitted(a_token(None, trusted.clock))
 
 
 def a_token_of_nobody() -> str:
@@ -394,13 +397,13 @@ async def test_while_the_issuer_is_away_its_keys_are_good_for_a_day_and_no_longe
         trusted.clock.move(hours=23, minutes=59)
 
         assert not await trusted.keys.refreshed()
-        assert await trusted.admit(a_token(None, trusted.clock))
+        await trusted.admitted(a_token(None, trusted.clock))
         trusted.clock.move(minutes=1)
         with pytest.raises(KeysUnavailable):
             await trusted.admit(a_token(None, trusted.clock))
         server.recover()
         trusted.clock.move(minutes=1)
-        assert await trusted.admit(a_token(None, trusted.clock))
+        await trusted.admitted(a_token(None, trusted.clock))
 
         assert server.fired[Part.KEYS, Fault.STATUS_503] == 1
         assert server.fired[Part.DOCUMENT, Fault.STATUS_503] == 1
@@ -426,7 +429,7 @@ async def test_a_fault_of_the_issuer_is_told_in_time_and_leaves_the_keys_that_ar
         assert time.monotonic() - began < QUICK_SECONDS + 2
         assert server.fired[part, fault] == 1
         assert [record.getMessage() for record in caplog.records] == ["keys of the issuer not renewed"]
-        assert await trusted.admit(a_token(None, trusted.clock))
+        await trusted.admitted(a_token(None, trusted.clock))
         trusted.clock.move(seconds=30)
         assert await trusted.keys.refreshed(), "it does not recover"
 
@@ -491,7 +494,7 @@ async def test_an_answer_without_good_keys_or_with_too_many_leaves_those_that_ar
         assert not await trusted.keys.refreshed()
 
         assert server.count(Part.KEYS) == 2
-        assert await trusted.admit(a_token(None, trusted.clock))
+        await trusted.admitted(a_token(None, trusted.clock))
 
 
 async def test_the_service_answers_while_the_issuer_does_not() -> None:
@@ -504,7 +507,7 @@ async def test_the_service_answers_while_the_issuer_does_not() -> None:
             while not server.fired:
                 await asyncio.sleep(0.005)
 
-        assert await trusted.admit(known)
+        await trusted.admitted(known)
 
         assert not waiting.done()
         await waiting

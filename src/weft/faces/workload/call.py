@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from weft.auth.sealed import SubjectSeal
 from weft.auth.subject_and_app import SubjectAndAppVerifier, WorkloadCaller
 from weft.catalog.hosted_items import ItemKey
 from weft.faces.http import canonical_uuid, read_json
@@ -39,12 +40,19 @@ NO_OPERATION = Operation(_nothing)
 class Gate:
     """Lets in whose tokens are for a workload that is served.
 
-    *audiences*: for each item type as registered, the audience that its callers' tokens must carry.
+    *audiences*: for each item type as registered, the audience that its callers' tokens must carry. *seal*:
+    keeps users' tokens with their jobs, where those are needed to get others; None: they are not kept.
     """
 
-    def __init__(self, verifier: SubjectAndAppVerifier, audiences: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        verifier: SubjectAndAppVerifier,
+        audiences: Mapping[str, str],
+        seal: SubjectSeal | None = None,
+    ) -> None:
         self._verifier = verifier
         self._audiences = audiences
+        self._seal = seal
 
     async def admit(self, headers: CallHeaders, operation: Operation) -> WorkloadCaller:
         """Return who calls, with tokens for any of the workloads. Raises TokenRefused, KeysUnavailable."""
@@ -64,6 +72,13 @@ class Gate:
             needs_tenant=operation.needs_tenant,
             audience=self._audiences[item_type],
         )
+
+    def kept(self, call: Call, job_id: str) -> Mapping[str, str]:
+        """Return what is kept of the tokens of *call* with the job that it creates."""
+        if self._seal is None:
+            return {}
+        authorization = call.headers.authorization[0]
+        return self._seal.labels(authorization, tenant=call.caller.tenant, user=call.user, job_id=job_id)
 
 
 @dataclass(frozen=True, slots=True)

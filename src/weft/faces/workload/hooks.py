@@ -62,12 +62,13 @@ class Hooks:
 
 
 def _job(event: ItemEvent, item: HostedItem, call: Call) -> NewJob:
+    id = str(uuid4())
     return NewJob(
-        key=JobKey(scopes.of_hooks(item.key), str(uuid4())),
+        key=JobKey(scopes.of_hooks(item.key), id),
         queue=scopes.HOOKS,
         kind=f"@{event}",
         payload=hook_payload_of(item),
-        labels=call.labels(item.key),
+        labels={**call.labels(item.key), **call.gate.kept(call, id)},
         submitted_by=call.user,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from weft.catalog import scopes
 from weft.catalog.hosted_items import ItemKey
@@ -67,6 +67,9 @@ class Jobs:
     ) -> Job:
         """The same id with an equal body again has no effect. Raises JobConflict, ScopeClosed."""
         new = named.job(call, invoke_type=invoke_type, payload=payload, fingerprint=fingerprint)
+        kept = call.gate.kept(call, named.instance)
+        if kept:
+            new = replace(new, labels={**new.labels, **kept})
         return await self._engine.submit(new)
 
     async def get(self, named: Named) -> Job:

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
 from weft.auth.errors import TokenRefused
+from weft.auth.sealed import SubjectSeal
 from weft.auth.subject_and_app import SubjectAndAppVerifier
 from weft.catalog.hosted_items import HostedItemStore
 from weft.engine.engine import Engine
@@ -39,7 +40,7 @@ log = logging.getLogger(__name__)
 class WorkloadHost:
     """*audiences*: for each item type as registered, the audience that its callers' tokens must carry.
 
-    *stop_seconds*: how long a delete of an item waits for its jobs to stop.
+    *stop_seconds*: how long a delete of an item waits for its jobs to stop. *seal*: as Gate has it.
     """
 
     def __init__(  # noqa: PLR0913 - each is a part of its own
@@ -53,13 +54,14 @@ class WorkloadHost:
         limits: Limits,
         settings: HostSettings = HostSettings(),  # noqa: B008 - it is frozen
         stop_seconds: float = STOP_SECONDS,
+        seal: SubjectSeal | None = None,
     ) -> None:
         registered = Registered(workloads)
         jobs = Jobs(engine, quick_stop_seconds=settings.quick_stop.total_seconds())
         lifecycle = Lifecycle(
             engine, items, Hooks(engine, registered), longest=settings.lifecycle, stop_seconds=stop_seconds
         )
-        self.gate = Gate(verifier, audiences)
+        self.gate = Gate(verifier, audiences, seal)
         self.items = ItemOperations(lifecycle, registered, limits)
         self.jobs = JobOperations(jobs, registered, limits)
         self.remote_items = RemoteItemOperations(lifecycle, registered, limits)
