@@ -155,9 +155,7 @@ def checked_url(url: object, *, service: str, listed: tuple[str, ...]) -> str:
     asked_host = _host(asked.hostname or "")
     is_near = is_loopback(host) and is_loopback(asked_host)
     if not (is_near or host == asked_host or _is_listed(host, listed)):
-        raise UrlRefused(
-            f"its url names {host!r}, which is neither its own host nor in caller.resolved_hosts"
-        )
+        raise UrlRefused(f"its url names {host!r}, neither its own host nor one of caller.resolved_hosts")
     if match["scheme"].lower() == "http" and asked.scheme != "http" and not is_loopback(host):
         raise UrlRefused(f"its url asks for http to {host!r}, where tokens would go without TLS")
     return match[0].rstrip("/")
