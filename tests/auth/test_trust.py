@@ -42,7 +42,7 @@ def forger_of(key: rsa.RSAPrivateKey = KEYS[0], kid: str = "one") -> Forger:
     return Forger(key, kid)
 
 
-def jwk_of(key: rsa.RSAPrivateKey = KEYS[0], kid: str = "one", **changed: object) -> dict[str, Any]:
+def jwk_of(key: rsa.RSAPrivateKey = KEYS[0], kid: object = "one", **changed: object) -> dict[str, Any]:
     """Return a key as Entra publishes it; a member given as `...` is left out."""
     numbers = key.public_key().public_numbers()
     made = {
@@ -92,10 +92,14 @@ async def trusting(issuer: str, *, seconds: float = QUICK_SECONDS, **options: An
         await keys.close()
 
 
-def a_token(forger: Forger | None = None, clock: StillClock | None = None, **header: object) -> str:
+def a_token(forger: Forger | None = None, clock: StillClock | None = None, **header: Any) -> str:
     at = int((NOW if clock is None else clock.at).timestamp())
     claims = claims_for(TENANT, iat=at, nbf=at, exp=at + 3600, uti=uuid4().hex)
     return (forger or forger_of()).token(claims, **header)
+
+
+def forged(**header: Any) -> str:
+    return forger_of().token(claims_for(TENANT), **header)
 
 
 # ---- what is trusted
@@ -295,7 +299,7 @@ async def test_a_header_that_points_elsewhere_causes_no_request(name: str) -> No
         where = f"{server.origin}/evil"
 
         for kid in ("one", "unknown"):
-            await trusted.refusal(a_token(kid=kid, **{name: where}))
+            await trusted.refusal(forged(kid=kid, **{name: where}))
 
         assert len(server.asked) == before
 
