@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
 from dataclasses import fields
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -76,6 +80,21 @@ def test_every_setting_of_the_caller_can_be_set(tmp_path: Path) -> None:
         field.name for field in fields(caller) if getattr(caller, field.name) == getattr(default, field.name)
     ]
     assert unchanged == []
+
+
+def test_every_setting_of_the_caller_says_what_it_means() -> None:
+    (source,) = ast.parse(textwrap.dedent(inspect.getsource(CallerSettings))).body
+    assert isinstance(source, ast.ClassDef)
+    named = [node for node in source.body if isinstance(node, ast.AnnAssign)]
+    explained = [
+        node.target.id
+        for node, after in pairwise(source.body)
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+        if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+    ]
+
+    assert explained == [field.name for field in fields(CallerSettings)]
+    assert len(named) == len(explained)
 
 
 def test_the_other_tables_set_the_other_parts(tmp_path: Path) -> None:

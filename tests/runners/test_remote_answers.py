@@ -59,6 +59,29 @@ def test_an_error_is_read_in_each_of_its_spellings(body: bytes) -> None:
     assert refusal(400, body) == WHOLE
 
 
+@pytest.mark.parametrize("member", [b"error", b"detail", b"Error"])
+@pytest.mark.parametrize("body", [CAMEL, PASCAL, SNAKE])
+def test_an_error_within_another_is_read_whole(body: bytes, member: bytes) -> None:
+    assert refusal(400, b'{"' + member + b'":' + body + b"}") == WHOLE
+
+
+@pytest.mark.parametrize(
+    ("written", "source"),
+    [(b"0", "System"), (b"1", "User"), (b"2", "External"), (b"3", "External"), (b"true", "External")],
+)
+def test_a_source_that_is_a_number_is_read(written: bytes, source: str) -> None:
+    assert refusal(400, b'{"ErrorCode":"E","Message":"m","Source":' + written + b"}").source == source
+
+
+def test_only_the_first_of_many_complaints_are_told() -> None:
+    complaints = [{"loc": ["body", f"field{number}"], "msg": "missing"} for number in range(1000)]
+
+    message = refusal(422, msgspec.json.encode({"detail": complaints})).message
+
+    assert message.startswith("body.field0: missing; body.field1: missing; ")
+    assert message.endswith("body.field9: missing")
+
+
 @pytest.mark.parametrize(
     ("body", "code", "message"),
     [

@@ -58,8 +58,9 @@ class Line:
     async def close(self) -> None:
         self._is_closed = True
         await self._resolutions.close()
-        if self._http is not None:
-            await self._http.close()
+        async with self._opening:
+            if self._http is not None:
+                await self._http.close()
 
     async def call(
         self,
