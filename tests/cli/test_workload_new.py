@@ -46,7 +46,7 @@ def test_the_tests_of_a_new_project_pass(tmp_path: Path) -> None:
     assert "6 passed" in done.stdout
 
 
-@pytest.mark.parametrize("name", ["Org.Forecast", "Contoso-Energy.Wind-Forecast-123"])
+@pytest.mark.parametrize("name", ["Org.Forecast", "Org.Wind-Forecast-of-Contoso-123"])
 def test_the_manifests_of_a_new_project_are_sound(
     tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
