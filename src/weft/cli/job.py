@@ -262,6 +262,7 @@ def _print_details(details: JobDetails, *, as_json: bool) -> None:
             ("cancel requested", details.cancel_requested_utc),
             ("attempt", str(details.attempt or "")),
             ("progress", amount(details.progress)),
+            ("exit value", details.exit_value),
             ("error", _why(details)),
         ]
     )

@@ -59,6 +59,7 @@ class JobDetails(Answer, frozen=True, kw_only=True):
     attempt: int = 0
     progress: Progress | None = None
     result: Any = None
+    exit_value: str | None = None
     error: JobFault | None = None
 
     @property

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
+
 from tests.faces.core.serving import LEASE, OUTCOMES, WORKER, Place, Served
 from tests.faces.core.test_jobs import KEYS
 from weft.engine.jobs import (
@@ -19,7 +21,7 @@ from weft.engine.jobs import (
 )
 from weft.engine.lifecycle import Event
 
-MORE = ["progress", "result", "error", "attempt", "cancelRequestedUtc"]
+MORE = ["progress", "result", "exitValue", "error", "attempt", "cancelRequestedUtc"]
 
 
 async def hosted(served: Served, id: str) -> Job:
@@ -43,6 +45,7 @@ async def test_a_job_is_shown_with_what_is_known_beyond_the_contract(served: Ser
     assert {key: shown[key] for key in MORE} == {
         "progress": None,
         "result": None,
+        "exitValue": None,
         "error": None,
         "attempt": 0,
         "cancelRequestedUtc": None,
@@ -64,6 +67,29 @@ async def test_progress_and_result_are_those_of_the_hosted_job(served: Served, p
     assert (running["status"], running["result"]) == ("InProgress", None)
     assert running["progress"] == ended["progress"] == {"done": 3, "total": 8, "text": "fold 3"}
     assert (ended["status"], ended["result"]) == ("Completed", {"mape": [4.5, None]})
+
+
+@pytest.mark.parametrize(
+    ("result", "shown"),
+    [
+        (b'{"exitValue": "42", "more": [1]}', "42"),
+        (b'{"exitValue": 42}', None),
+        (b'{"exitValue": null}', None),
+        (b'{"more": 1}', None),
+        (b'["exitValue"]', None),
+        (b'"exitValue"', None),
+    ],
+)
+async def test_the_exit_value_is_a_string_that_the_job_returned_under_that_name(
+    served: Served, place: Place, result: bytes, shown: str | None
+) -> None:
+    id = await served.run(place)
+    core = await served.started()
+    await served.engine.finish(core, Completed(result), cancel_wins=False)
+
+    ended = (await served.call("GET", f"/weft{place.instance(id)}")).json()
+
+    assert ended["exitValue"] == shown
 
 
 async def test_an_error_is_shown_whole(served: Served, place: Place) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import UNSET, Raw, Struct
+from msgspec.json import decode as decode_json
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
@@ -37,13 +40,23 @@ class ErrorShown(wire.Wire):
 
 
 class JobShown(wire.ItemJobInstance):
-    """An ItemJobInstance and what else is known; *attempt* counts the calls that may have started it."""
+    """An ItemJobInstance and what else is known; *attempt* counts the calls that may have started it.
+
+    *exit_value*: the member of that name, a string, of the object that the job has returned.
+    """
 
     progress: ProgressShown | None
     result: Raw | None
+    exit_value: str | None
     error: ErrorShown | None
     attempt: int
     cancel_requested_utc: str | None
+
+
+class Returned(Struct, rename="camel"):
+    """What of a job's result has a meaning to us."""
+
+    exit_value: Any = None
 
 
 class LineShown(Struct):
@@ -111,12 +124,20 @@ def _job_shown(job: Job, work: Job, request_id: str) -> JobShown:
         **{name: getattr(instance, name) for name in wire.ItemJobInstance.__struct_fields__},
         progress=None if work.progress is None else _progress_shown(work.progress),
         result=None if result is None else Raw(result),
+        exit_value=_exit_value(result),
         error=None if error is None else _error_shown(error),
         attempt=job.attempt,
         cancel_requested_utc=None
         if job.cancel_requested_at is None
         else mapping.utc(job.cancel_requested_at),
     )
+
+
+def _exit_value(result: bytes | None) -> str | None:
+    if result is None or not result.startswith(b"{"):
+        return None
+    value = decode_json(result, type=Returned).exit_value
+    return value if isinstance(value, str) else None
 
 
 def _progress_shown(progress: Progress) -> ProgressShown:
