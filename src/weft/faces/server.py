@@ -53,15 +53,17 @@ async def serve(
     ready: Callable[[int], None],
     stop: asyncio.Event,
     tls: ssl.SSLContext | None = None,
+    body_bytes: int | None = None,
 ) -> None:
     """Serve *app* until *stop* is set, then finish what is being answered, at most for the shutdown grace.
 
-    *ready* is called with the port, once, when requests are served. With *tls* all is encrypted. Cancelling
-    ends it at once. Raises OSError where the address cannot be had.
+    *ready* is called with the port, once, when requests are served. With *tls* all is encrypted.
+    *body_bytes*: the longest body of a request, None: that of the limits. Cancelling ends it at once. Raises
+    OSError where the address cannot be had.
     """
     listener = _bound(settings.host, settings.port)
     _make_room(settings.limits.connections)
-    server = _Server(_Config(app, settings, tls), ready, stop)
+    server = _Server(_Config(app, settings, tls, body_bytes), ready, stop)
     try:
         await server.serve(sockets=[listener])
     finally:
@@ -89,7 +91,9 @@ def _make_room(connections: int) -> None:
 
 
 class _Config(uvicorn.Config):
-    def __init__(self, app: ASGIApp, settings: Settings, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: Settings, tls: ssl.SSLContext | None, body_bytes: int | None
+    ) -> None:
         super().__init__(
             app,
             http=_Connection if tls is None else partial(_Handshake, tls),  # type: ignore[arg-type]  # is called only
@@ -103,6 +107,7 @@ class _Config(uvicorn.Config):
             timeout_graceful_shutdown=math.ceil(settings.shutdown_grace.total_seconds()),
         )
         self.limits = settings.limits
+        self.body_bytes = settings.limits.hosted_body_bytes if body_bytes is None else body_bytes
         self.handshakes: set[asyncio.Task[None]] = set()
 
 
@@ -231,16 +236,16 @@ class _Connection(HttpToolsProtocol):
         super().on_headers_complete()
         if self.parser.should_upgrade():
             self.cycle.keep_alive = False
-        if length is not None and length > self._limits.hosted_body_bytes:
+        if length is not None and length > self.config.body_bytes:
             self._want_no_more()
 
     def on_body(self, body: bytes) -> None:
-        was_enough = self._wants_no_more and self._body_bytes > self._limits.hosted_body_bytes
+        was_enough = self._wants_no_more and self._body_bytes > self.config.body_bytes
         self._body_bytes += len(body)
         if was_enough:
             return
         super().on_body(body)
-        if self._body_bytes > self._limits.hosted_body_bytes and not self._wants_no_more:
+        if self._body_bytes > self.config.body_bytes and not self._wants_no_more:
             self._want_no_more()
 
     def on_message_complete(self) -> None:

@@ -1,0 +1,1 @@
+"""A local OneLake: the files of items, kept in the data directory."""
