@@ -124,7 +124,7 @@ class ProcessRunner:
         """Do the job. Whatever the outcome, nothing of it runs any more when this returns or raises."""
         policy = self._policy(run.job)
         outcome, lost = await self._attempt(run, policy.timeout)
-        if not isinstance(outcome, Failed) or run.cancel_requested.is_set():
+        if not isinstance(outcome, Failed):
             return outcome
         judged = attempts.judged(run.job, outcome, policy, lost=lost)
         if isinstance(judged, Again):
