@@ -139,6 +139,15 @@ def test_both_tokens_are_needed_each_in_its_place(
             verifier.verify([value])
 
 
+def test_tokens_that_name_no_app_at_all_are_refused(
+    verifier: WorkloadControlVerifier, forger: Forger, home: Home
+) -> None:
+    value = header(forger.token(subject(appid=...)), forger.token(app(home, appid=...)))
+
+    with pytest.raises(TokenRefused):
+        verifier.verify([value])
+
+
 def test_one_header_is_needed(verifier: WorkloadControlVerifier, forger: Forger, home: Home) -> None:
     value = header(forger.token(subject()), forger.token(app(home)))
 

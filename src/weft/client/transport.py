@@ -166,9 +166,8 @@ def _refusal(reply: Reply) -> ApiError | UnreadableAnswer:
     code, said = None, None
     with contextlib.suppress(*UNREADABLE):
         said = msgspec.json.decode(reply.body, type=_Said)
-        if (
-            said.error_code is None
-        ):  # in Core's, "error" is something else: what a workload said, for the portal
+        # In Core's own error, a member "error" is something else: what a workload said, for the portal.
+        if said.error_code is None:
             said = msgspec.json.decode(reply.body, type=_Envelope).error or said
         code = said.error_code or said.code or (said.status_code and _phrase(said.status_code))
     if said is None or not code:

@@ -314,6 +314,7 @@ DEFINITIONS = [
     *definitions("number as format", PART, field="definition.format", format=1),
     *definitions("empty format", PART, field="definition.format", format=""),
     *definitions("no base64", {**PART, "payload": "e30"}, field="", code="CorruptedPayload"),
+    *definitions("a space in base64", {**PART, "payload": "e3 0="}, field="", code="CorruptedPayload"),
     *definitions("url base64", {**PART, "payload": "_-8="}, field="", code="CorruptedPayload"),
     *definitions("no ASCII", {**PART, "payload": "\u00e9"}, field="", code="CorruptedPayload"),
     *(
