@@ -62,6 +62,7 @@ class IssuerServer:
 
     def __init__(self, keys: list[Any] | None = None, tls: ssl.SSLContext | None = None) -> None:
         self.keys: Any = {"keys": keys or []}
+        self.keys_status = 200
         self.document: dict[str, Any] = {}
         self.asked: list[Asked] = []
         self.fired: Counter[tuple[Part, Fault]] = Counter()
@@ -134,7 +135,7 @@ class IssuerServer:
 
     def _answer(self, asked: Asked) -> Answer:
         if asked.part is Part.KEYS:
-            return 200, self.keys
+            return self.keys_status, self.keys
         if asked.part is Part.TOKEN:
             return self.give(asked.form)
         tenant = asked.path.split("/")[2]

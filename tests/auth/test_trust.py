@@ -284,6 +284,7 @@ def signers() -> dict[str, Any]:
 async def test_another_algorithm_is_refused_also_where_the_key_itself_asks_for_it(algorithm: str) -> None:
     keys = [jwk_of(), jwk_of(KEYS[0], "other", alg=algorithm)]
     async with IssuerServer(keys) as server, trusting(server.issuer) as trusted:
+        trusted.clock.move(seconds=30)
         for kid in ("one", "other"):
             token = a_token(forger_of(), alg=algorithm, kid=kid, sign=signers()[algorithm])
             await trusted.refusal(token)
@@ -499,6 +500,38 @@ async def test_an_answer_without_good_keys_or_with_too_many_leaves_those_that_ar
 
         assert server.count(Part.KEYS) == 2
         await trusted.admitted(a_token(None, trusted.clock))
+
+
+@pytest.mark.parametrize("status", [201, 206, 301, 404, 500, 503])
+async def test_keys_are_only_taken_from_an_answer_that_is_a_success(status: int) -> None:
+    async with IssuerServer([jwk_of()]) as server, trusting(server.issuer) as trusted:
+        server.keys = {"keys": [jwk_of(KEYS[1], "two")]}
+        server.keys_status = status
+        trusted.clock.move(seconds=30)
+
+        await trusted.refusal(a_token(forger_of(KEYS[1], "two"), trusted.clock))
+
+        assert server.count(Part.KEYS) == 2
+
+
+async def test_good_keys_in_more_than_a_mebibyte_are_not_taken() -> None:
+    async with IssuerServer([jwk_of()]) as server, trusting(server.issuer) as trusted:
+        server.keys = {"keys": [jwk_of(KEYS[1], "two")], "padding": " " * transport.ANSWER_BYTES}
+        trusted.clock.move(seconds=30)
+
+        assert not await trusted.keys.refreshed()
+
+        assert server.count(Part.KEYS) == 2
+
+
+async def test_a_document_never_leads_to_the_keys_of_another_server() -> None:
+    async with IssuerServer([jwk_of()]) as other, IssuerServer([jwk_of()]) as server:
+        server.document = {"jwks_uri": f"{other.issuer}/keys"}
+        async with trusting(server.issuer) as trusted:
+            with pytest.raises(KeysUnavailable):
+                await trusted.admit(a_token())
+
+        assert not other.asked
 
 
 async def test_the_service_answers_while_the_issuer_does_not() -> None:
