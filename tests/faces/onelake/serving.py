@@ -135,8 +135,11 @@ async def _serve(
         )
         app = Doors(Starlette(routes=routes(face)), default=envelope, envelopes={}, requests_at_once=100)
 
+        def stop_soon() -> None:
+            loop.call_soon_threadsafe(stop.set)
+
         def ready(port: int) -> None:
-            started.put((replace(made, port=port), lambda: loop.call_soon_threadsafe(stop.set) and None))
+            started.put((replace(made, port=port), stop_soon))
 
         await serve(
             app,
