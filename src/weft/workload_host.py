@@ -23,6 +23,7 @@ from weft import logs
 from weft.auth.home import Home
 from weft.auth.keys import Keys
 from weft.auth.private_files import private_directory
+from weft.auth.sealed import SubjectSeal
 from weft.auth.subject_and_app import SubjectAndAppVerifier, resource_id
 from weft.auth.trust import KeySource, RemoteKeys
 from weft.catalog import scopes
@@ -30,6 +31,7 @@ from weft.engine.clock import SystemClock
 from weft.engine.engine import Engine
 from weft.engine.errors import StoreUnavailable
 from weft.engine.events import Events
+from weft.engine.jobs import Job, RunPolicy
 from weft.engine.lifecycle import Event
 from weft.engine.maintenance import Maintenance, Retention
 from weft.engine.ports import Clock
@@ -43,7 +45,8 @@ from weft.faces.workload import routes as workload_routes
 from weft.faces.workload.errors import answer_to
 from weft.faces.workload.routes import WorkloadHost
 from weft.kit.workload import Workload, load_workload
-from weft.runners.processes import ProcessRunner
+from weft.runners.granting import Grants
+from weft.runners.processes import ONCE, ProcessRunner
 from weft.settings import RunnerSettings, Settings, data_directory
 from weft.stores.sqlite.store import SqliteStore
 
@@ -87,14 +90,37 @@ class Trusted:
         return dict.fromkeys(audiences.values(), self.client_id) if self.client_id else {}
 
 
+class Policies:
+    """How the jobs of *workloads* are run, and the queues in which they wait for it."""
+
+    def __init__(self, workloads: Sequence[Workload]) -> None:
+        self._known = {name: workload.policy(*name) for workload in workloads for name in workload.jobs}
+
+    def __call__(self, job: Job) -> RunPolicy:
+        """A hook is called once, for as long as its caller waits."""
+        return self._known.get((job.labels.get("item_type", ""), job.kind), ONCE)
+
+    def queues(self, at_once: int) -> Mapping[str, int]:
+        """Return for each queue how many of its jobs may run at once, at most *at_once*.
+
+        A type has its queue whether it is limited or not: it may have been when a job was submitted.
+        """
+        own = {
+            scopes.own_queue(*name): min(policy.concurrency or at_once, at_once)
+            for name, policy in self._known.items()
+        }
+        return {scopes.HOSTED: at_once, **own}
+
+
 class HostParts:
     """What makes functions jobs: processes that run them, a worker that hands them out, the face.
 
     A server has them beside its other parts, a host has little else. *trusted* names a publisher tenant.
-    See ProcessRunner for *owns_all_children*.
+    *grants*: where jobs get their tokens from. *seal*: keeps the users' tokens that this needs. See
+    ProcessRunner for *owns_all_children*.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a part of its own
         self,
         settings: Settings,
         trusted: Trusted,
@@ -104,10 +130,13 @@ class HostParts:
         workloads: Sequence[Workload],
         keys: KeySource,
         owns_all_children: bool,
+        grants: Grants | None = None,
+        seal: SubjectSeal | None = None,
     ) -> None:
         audiences = trusted.audiences(workloads)
+        policies = Policies(workloads)
         jobs_at_once = settings.runner.processes
-        # A hook is waited for: it has a process that no job takes.
+        # A hook is waited for: it has a place that jobs without a limit of their own do not take.
         at_once = jobs_at_once + any(workload.hooks for workload in workloads)
         self.processes = ProcessRunner(
             replace(settings.runner, processes=at_once),
@@ -115,6 +144,8 @@ class HostParts:
             environment=os.environ,
             marker=store.store_id,
             owns_all_children=owns_all_children,
+            grants=grants,
+            policy=policies,
         )
         self.worker = Worker(
             engine,
@@ -122,7 +153,7 @@ class HostParts:
             Habits(
                 queue=scopes.HOOKS,
                 slots=at_once,
-                narrow={scopes.HOSTED: jobs_at_once},
+                narrow=policies.queues(jobs_at_once),
                 begins=Event.START,
                 cancel_wins=True,
                 adopts=False,
@@ -143,6 +174,7 @@ class HostParts:
             limits=settings.limits,
             settings=settings.hosting,
             stop_seconds=settings.runner.cancel_grace.total_seconds() + STOP_MARGIN_SECONDS,
+            seal=seal,
         )
 
 

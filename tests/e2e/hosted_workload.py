@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from weft import JobContext, Workload
+from weft.kit import Item, JobContext, JobFailed, Workload
 
 ITEM_TYPE = "Contoso.Hosted.Thing"
 
@@ -58,3 +58,31 @@ def until(ctx: JobContext, payload: dict[str, Any]) -> None:
     deadline = time.monotonic() + 600
     while not Path(payload["end"]).exists() and time.monotonic() < deadline:
         time.sleep(0.01)
+
+
+@workload.job(ITEM_TYPE, "flaky", retries=2, backoff=0.01)
+def flaky(ctx: JobContext, payload: dict[str, Any]) -> int:
+    if _note(payload) < 3:
+        raise JobFailed("TryAgain", "not yet", is_permanent=False)
+    return ctx.attempt
+
+
+@workload.job(ITEM_TYPE, "brief", timeout=0.2)
+def brief(ctx: JobContext, payload: dict[str, Any]) -> None:
+    ctx.wait_cancelled(600)
+
+
+@workload.job(ITEM_TYPE, "alone", concurrency=1)
+def alone(ctx: JobContext, payload: dict[str, Any]) -> None:
+    with Path(payload["file"]).open("a") as file:
+        file.write("in\n")
+        file.flush()
+        time.sleep(0.05)
+        file.write("out\n")
+
+
+@workload.on_create(ITEM_TYPE)
+def created(ctx: JobContext, item: Item) -> dict[str, str]:
+    if not item.display_name.startswith("good"):
+        raise JobFailed("BadName", f"{item.display_name} is no good name")
+    return {"madeFor": ctx.user_id}

@@ -162,6 +162,35 @@ def test_a_payload_that_the_function_does_not_take_is_a_clear_400_and_makes_no_j
     assert host.call("GET", path).status == 404
 
 
+def test_a_job_is_run_as_its_type_says(host: HostProcess, tmp_path: Path) -> None:
+    flaky = host.run("flaky", file=str(tmp_path / "flaky"))
+    brief = host.run("brief")
+    alone = [host.run("alone", file=str(tmp_path / "alone")) for _ in range(4)]
+
+    assert host.wait_for(flaky, "Completed", "Failed")["status"] == "Completed"
+    assert host.wait_for(brief, "Completed", "Failed")["errorDetails"]["errorCode"] == "JobTimedOut"
+    assert [host.wait_for(path, "Completed")["status"] for path in alone] == ["Completed"] * 4
+    assert count(tmp_path / "flaky") == 3
+    assert (tmp_path / "alone").read_text().split() == ["in", "out"] * 4
+
+
+def test_a_hook_is_asked_before_an_item_is_made_even_where_all_places_are_taken(tmp_path: Path) -> None:
+    host = HostProcess(tmp_path / "data", "--processes", "1").start()
+    try:
+        host.run("long", file=str(tmp_path / "notes"))
+        begun(tmp_path / "notes")
+        item = f"/workspaces/{uuid4()}/items/{ITEM_TYPE}/{uuid4()}"
+
+        refused = host.call("POST", item, {"displayName": "bad"})
+        made = host.call("POST", item, {"displayName": "good one"})
+
+        assert (refused.status, refused.json["errorCode"]) == (400, "BadName"), refused
+        assert made.status == 200, made
+        assert "madeFor" in host.call("GET", f"{item}/payload").json["itemPayload"]
+    finally:
+        host.close()
+
+
 def test_s104_a_name_that_nobody_registered_never_runs(host: HostProcess) -> None:
     for name in ("__class__", "os.system", "tests.e2e.hosted_workload.quick", "qu\u0456ck", "@create"):
         path = (
