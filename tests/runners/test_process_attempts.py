@@ -172,11 +172,11 @@ class House:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    async def submit(self, job_type: str, payload: Any = None) -> JobKey:
+    async def submit(self, job_type: str, payload: Any = None, *, queue: str = "workload") -> JobKey:
         key = JobKey(f"workload/x/{job_type}", str(uuid4()))
         new = NewJob(
             key=key,
-            queue="workload",
+            queue=queue,
             kind=job_type,
             payload=json.dumps(payload).encode(),
             labels={"item_type": TYPE},
@@ -310,3 +310,28 @@ def test_a_resumable_job_runs_again_after_its_server_was_killed(tmp_path: Path) 
 
     assert json.loads(again.stdout) == ["completed", 2, 1, "2"]
     assert not growing(tmp_path / "file")
+
+
+# ---- two workers with one pool
+
+
+async def test_a_worker_with_processes_to_spare_is_not_kept_from_its_jobs_by_another(tmp_path: Path) -> None:
+    store = DirectStore(tmp_path / "weft.db")
+    engine = Engine(store, SystemClock(), Events())
+    here = House(engine)
+    async with running(replace(QUICK, processes=2)) as runner:
+        queues = ("workload", "workload-hooks")
+        workers = [Worker(engine, runner, replace(HABITS, queue=queue)) for queue in queues]
+        working = [asyncio.create_task(worker.work()) for worker in workers]
+        long = [await here.submit("spins", payload_in(tmp_path)) for _ in range(2)]
+        await soon((tmp_path / "here").exists)
+
+        quick = [await here.submit("echo", number, queue="workload-hooks") for number in range(3)]
+        ends = [await here.end_of(key) for key in quick]
+
+        assert [job.result for job in ends] == [b"0", b"1", b"2"]
+        assert [(await engine.get(key)).state for key in long] == [State.RUNNING, State.ACCEPTED]
+        for worker in workers:
+            await worker.drain(timedelta(0))
+        await asyncio.gather(*working)
+    store.close()
