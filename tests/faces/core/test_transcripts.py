@@ -17,3 +17,17 @@ async def test_a_job_is_run_and_cancelled_as_written(served: Served) -> None:
     values = await play(transcript, InProcess(served.app), {"token": served.token(), "name": "plans"})
 
     assert values["instance"]
+
+
+async def test_an_item_is_made_changed_and_deleted_as_written(served: Served) -> None:
+    transcript = read(TRANSCRIPTS / "core-items.http")
+
+    values = await play(transcript, InProcess(served.app), {"token": served.token(), "name": "plans"})
+
+    assert served.owner.words == [
+        ("created", "sales"),
+        ("updated", "costs"),
+        ("updated", "costs"),
+        ("deleted", "costs"),
+    ]
+    assert values["item"]
