@@ -127,7 +127,7 @@ class IssuerServer:
                 await _FAULTS[fault](self, writer)
             else:
                 status, body = self._answer(asked)
-                writer.write(message(status, json.dumps(body).encode()))
+                writer.write(message(status, body if isinstance(body, bytes) else json.dumps(body).encode()))
             await writer.drain()
         writer.close()
         with contextlib.suppress(ConnectionError):

@@ -214,6 +214,7 @@ async def test_what_is_remembered_of_one_user_is_never_given_to_another(clock: S
 
         assert one != other
         assert [form["assertion"] for form in server.forms()] == [f"{SUBJECT}1", f"{SUBJECT}2"]
+        assert server.count(Part.DOCUMENT) == 1, "they are of one tenant"
 
 
 async def test_many_jobs_of_a_user_that_ask_at_once_cause_one_request(clock: StillClock) -> None:
@@ -354,6 +355,22 @@ async def test_an_answer_that_is_none_of_the_protocols_is_an_error(
 
         assert told.code in ("TokenUnavailable", "TokenRefused")
         assert len(server.forms()) == 1
+
+
+@pytest.mark.parametrize("body", [b'{"access_token":"eyJcut-off-token', b'["eyJcut-off-token"]'])
+async def test_an_answer_that_is_cut_off_is_not_written_into_the_log(
+    clock: StillClock, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with IssuerServer() as server, getting(server) as tokens:
+        server.give = lambda form: (200, body)
+
+        told = await error_of(tokens, job_of(clock))
+
+        assert len(server.forms()) == 1
+    assert told.code == "TokenUnavailable"
+    said = f"{told} " + " ".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
+    assert "eyJcut-off-token" not in said
 
 
 # ---- faults

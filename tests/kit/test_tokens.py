@@ -75,6 +75,23 @@ async def test_an_answer_that_nobody_waits_for_any_more_does_no_harm() -> None:
     assert waiting.cancelled()
 
 
+async def test_an_answer_that_meets_a_cancel_does_no_harm() -> None:
+    wire = Wire()
+    asking = Asking(wire.asker, 1)
+    troubles: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, trouble: troubles.append(trouble))
+    waiting = asyncio.create_task(asking.token(SCOPE, False))
+    await asyncio.sleep(0)
+
+    waiting.cancel()
+    asking.hear(TokenGiven(1, wire.wanted().number, "just too late"))
+    await asyncio.wait([waiting])
+    await asyncio.sleep(0)
+
+    assert waiting.cancelled()
+    assert not troubles
+
+
 def test_a_loop_that_is_closed_before_the_answer_comes_does_no_harm() -> None:
     wire = Wire()
     asking = Asking(wire.asker, 1)
