@@ -164,6 +164,7 @@ class Identity:
 
 @dataclass
 class House:
+    app: Router
     client: InProcess
     engine: Engine
     store: SqliteStore
@@ -274,7 +275,7 @@ async def a_house(
     app = Router([FaceMount("/workload", routes(host))])
     work = [asyncio.create_task(each.work()) for each in (worker, hook_worker)]
     try:
-        yield House(InProcess(app), engine, store, database, script, hook_script, identity)
+        yield House(app, InProcess(app), engine, store, database, script, hook_script, identity)
     finally:
         await asyncio.gather(worker.drain(timedelta(0)), hook_worker.drain(timedelta(0)))
         await asyncio.gather(*work)

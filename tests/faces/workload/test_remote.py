@@ -1,4 +1,4 @@
-"""Jobs and endpoint resolution as the Fabric Extensibility Toolkit has them, over the same jobs as the WDK."""
+"""Jobs and endpoint resolution as the Fabric Extensibility Toolkit has them: the same jobs as the WDK's."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from msgspec import UNSET, Raw, UnsetType
 from weft.catalog.hosted_items import HostedItem
 from weft.contracts.workload import CreateItemRequest, GetItemPayloadResponse, UpdateItemRequest
 from weft.faces.http import Refusal, Refused, decode
-from weft.faces.workload.answers import Answer
+from weft.faces.workload.answers import JSON, Answer
 from weft.faces.workload.call import Call
 from weft.faces.workload.lifecycle import ItemChange, Lifecycle
 from weft.faces.workload.mapping import fingerprint_of
@@ -18,7 +18,7 @@ from weft.faces.workload.registered import Registered
 from weft.settings import Limits
 
 LONGEST_NAME = 256
-DONE = Answer(200)
+DONE = Answer(200, headers=(JSON,))  # see ACCEPTED of jobs.py
 
 _encode = msgspec.json.Encoder().encode
 

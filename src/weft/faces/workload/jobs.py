@@ -10,13 +10,14 @@ from weft.engine.engine import Engine
 from weft.engine.errors import JobEnded
 from weft.engine.jobs import Job, JobKey, NewJob, WhenLost
 from weft.faces.http import canonical_uuid
-from weft.faces.workload.answers import Answer
+from weft.faces.workload.answers import JSON, Answer
 from weft.faces.workload.call import Call
 from weft.faces.workload.mapping import fingerprint_of, read_request, state_of
 from weft.faces.workload.registered import PAYLOAD, JobType, Registered
 from weft.settings import Limits
 
-ACCEPTED = Answer(202)
+# The published document says `produces: application/json` of every answer, also of one without a body.
+ACCEPTED = Answer(202, headers=(JSON,))
 
 
 @dataclass(frozen=True, slots=True)
