@@ -220,3 +220,8 @@ def elsewhere(environ: Mapping[str, str] = os.environ) -> Elsewhere:
 def storage_connection(environ: Mapping[str, str] = os.environ) -> str | None:
     """Return the Azure Storage connection string of the environment: no option, for it holds a key."""
     return environ.get("AZURE_STORAGE_CONNECTION_STRING") or None
+
+
+def client_secret(environ: Mapping[str, str] = os.environ) -> str:
+    """Return `WEFT_CLIENT_SECRET`, that of a workload's Entra app: no option, for it is one."""
+    return environ.get("WEFT_CLIENT_SECRET", "")

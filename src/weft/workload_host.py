@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -20,13 +20,19 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from weft import logs
+from weft.auth.apps import Apps
+from weft.auth.entra import ENTRA, EntraApp, EntraTokens, authority_of
 from weft.auth.home import Home
+from weft.auth.issuer import Issuer
 from weft.auth.keys import Keys
+from weft.auth.on_behalf import LocalTokens
 from weft.auth.private_files import private_directory
+from weft.auth.resources import Resources
 from weft.auth.sealed import SubjectSeal
 from weft.auth.subject_and_app import SubjectAndAppVerifier, resource_id
 from weft.auth.trust import KeySource, RemoteKeys
 from weft.catalog import scopes
+from weft.catalog.tokens import NoTokens, TokenSource
 from weft.engine.clock import SystemClock
 from weft.engine.engine import Engine
 from weft.engine.errors import StoreUnavailable
@@ -44,11 +50,13 @@ from weft.faces.workload import doors as workload_doors
 from weft.faces.workload import routes as workload_routes
 from weft.faces.workload.errors import answer_to
 from weft.faces.workload.routes import WorkloadHost
+from weft.hosted import HostedWorkloads
 from weft.kit.workload import Workload, load_workload
 from weft.runners.granting import Grants
 from weft.runners.processes import ONCE, ProcessRunner
 from weft.settings import RunnerSettings, Settings, data_directory
 from weft.stores.sqlite.store import SqliteStore
+from weft.workloads import Registry
 
 BASE_PATH = "/workload"
 HOSTS_DIRECTORY = "hosts"
@@ -71,12 +79,15 @@ class Trusted:
     *issuer*: the address of the issuer whose keys sign the tokens; "": the keys in the data directory.
     *audience*: whom they are for; "": each workload, under its local name. *publisher_tenant*: whose app
     calls; "": the data directory's own. *client_id*: the audience of version 2.0 tokens; "": the same.
+    *client_secret*: that of the workload's app, with which jobs get tokens of the issuer; "": they get none
+    of it.
     """
 
     issuer: str = ""
     audience: str = ""
     publisher_tenant: str = ""
     client_id: str = ""
+    client_secret: str = field(default="", repr=False)
 
     def audiences(self, workloads: Sequence[Workload]) -> Mapping[str, str]:
         """Return the audience for each item type of *workloads*."""
@@ -197,6 +208,13 @@ class Host:
             _database(settings.data, workloads), writes_waiting=settings.limits.writes_waiting
         )
         self._engine = Engine(self._store, self._clock, Events())
+        own = Keys.open(settings.data)
+        seal = SubjectSeal(own.secret) if trusted.client_secret else None
+        self._entra = None if seal is None else EntraTokens(_app(trusted), seal, self._clock)
+        if trusted.issuer or self._entra is not None:
+            tokens: TokenSource = self._entra or NoTokens()
+        else:
+            tokens = _local_tokens(settings.data, own, trusted, workloads, self._clock)
         self._parts = HostParts(
             settings,
             trusted,
@@ -205,6 +223,8 @@ class Host:
             workloads=workloads,
             keys=keys,
             owns_all_children=owns_all_children,
+            grants=Grants(tokens=tokens, clock=self._clock),
+            seal=seal,
         )
         self._work: asyncio.Task[None] | None = None
         self._ready = False
@@ -233,6 +253,9 @@ class Host:
             if self._remote is not None:
                 await self._remote.start()
                 parts.push_async_callback(self._remote.close)
+            if self._entra is not None:
+                await self._entra.start()
+                parts.push_async_callback(self._entra.close)
             await self._parts.processes.start()
             parts.push_async_callback(self._parts.processes.close)
             await self._take_back_jobs()
@@ -365,6 +388,7 @@ def host_app(  # noqa: PLR0913 - each says one thing of the host
     audience: str = "",
     publisher_tenant: str = "",
     client_id: str = "",
+    client_secret: str = "",
     hosts: Collection[str] = (),
     processes: int | None = None,
     shutdown_grace: timedelta = timedelta(seconds=30),
@@ -372,7 +396,7 @@ def host_app(  # noqa: PLR0913 - each says one thing of the host
     """Return *workloads*, named as MODULE:ATTR, as an ASGI application.
 
     *hosts*: names that may stand in the header `Host`, beside those of the loopback device. For *issuer*,
-    *audience*, *publisher_tenant* and *client_id* see Trusted.
+    *audience*, *publisher_tenant*, *client_id* and *client_secret* see Trusted.
     """
     settings = Settings(
         data=data_directory(data),
@@ -381,7 +405,11 @@ def host_app(  # noqa: PLR0913 - each says one thing of the host
         runner=RunnerSettings() if processes is None else RunnerSettings(processes=processes),
     )
     trusted = Trusted(
-        issuer=issuer, audience=audience, publisher_tenant=publisher_tenant, client_id=client_id
+        issuer=issuer,
+        audience=audience,
+        publisher_tenant=publisher_tenant,
+        client_id=client_id,
+        client_secret=client_secret,
     )
     return HostApp(settings, trusted, hosts)
 
@@ -394,7 +422,7 @@ def serve_workloads(settings: Settings, trusted: Trusted) -> int:
 
     Raises what refuses a start: stores.errors.StoreError, auth.errors.DataRefused,
     catalog.addresses.AddressRefused, engine.errors.StoreUnavailable, kit.errors.WorkloadNotLoaded,
-    ItemTypeTwice, OSError for an address in use.
+    auth.entra.EntraMissing, ItemTypeTwice, OSError for an address in use.
     """
     logs.configure()
     host = Host(settings, trusted, owns_all_children=True)
@@ -448,6 +476,25 @@ def _check_item_types(workloads: Sequence[Workload]) -> None:
         if item_type.lower() in known:
             raise ItemTypeTwice(item_type)
         known.add(item_type.lower())
+
+
+def _app(trusted: Trusted) -> EntraApp:
+    return EntraApp(
+        client_id=trusted.client_id,
+        client_secret=trusted.client_secret,
+        tenant=trusted.publisher_tenant,
+        authority=authority_of(trusted.issuer) if trusted.issuer else ENTRA,
+    )
+
+
+def _local_tokens(
+    data: Path, keys: Keys, trusted: Trusted, workloads: Sequence[Workload], clock: Clock
+) -> TokenSource:
+    """Return what signs tokens for jobs with the key in the data directory, which is trusted here."""
+    home = Home.open(data)
+    resources = Resources(Apps(data, home.tenant), set(trusted.audiences(workloads).values()))
+    types = HostedWorkloads(workloads, trusted.publisher_tenant).item_types
+    return LocalTokens(Issuer(keys, clock, home), resources, Registry(types).find, clock)
 
 
 def _database(data: Path, workloads: Sequence[Workload]) -> Path:

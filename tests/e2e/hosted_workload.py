@@ -81,6 +81,14 @@ def alone(ctx: JobContext, payload: dict[str, Any]) -> None:
         file.write("out\n")
 
 
+@workload.job(ITEM_TYPE, "token")
+async def token(ctx: JobContext, payload: dict[str, Any]) -> None:
+    """Keep the tokens that it is given in a file: a host has no other place where a test could look."""
+    scope = "https://storage.azure.com/.default"
+    given = [await ctx.token(scope), await ctx.token(scope, as_app=True)]
+    Path(payload["file"]).write_text("\n".join(given))
+
+
 @workload.on_create(ITEM_TYPE)
 def created(ctx: JobContext, item: Item) -> dict[str, str]:
     if not item.display_name.startswith("good"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import os
@@ -303,6 +304,37 @@ def test_a_host_trusts_the_issuer_of_a_server_elsewhere(tmp_path: Path) -> None:
         server.close()
 
 
+def test_a_job_gets_tokens_of_the_key_that_its_host_trusts(host: HostProcess, tmp_path: Path) -> None:
+    path = host.run("token", file=str(tmp_path / "tokens"))
+
+    assert host.wait_for(path, "Completed", "Failed")["status"] == "Completed"
+    of_user, of_app = map(_claims, (tmp_path / "tokens").read_text().split())
+    assert of_user["aud"] == of_app["aud"] == "https://storage.azure.com"
+    assert of_user["tid"] == Home.open(host.data).tenant
+    assert (of_user.get("idtyp"), of_app["idtyp"]) == (None, "app")
+
+
+def test_a_job_of_a_host_that_has_no_secret_for_its_issuer_is_told_that_there_are_no_tokens(
+    weft: WeftProcess, tmp_path: Path
+) -> None:
+    tenant = Home.open(weft.data).tenant
+    issuer = f"--issuer={weft.url}/issuer/{tenant}/v2.0"
+    host = HostProcess(
+        tmp_path / "host",
+        issuer,
+        f"--publisher-tenant={tenant}",
+        trusts=weft.data,
+    )
+    try:
+        path = host.start().run("token", file=str(tmp_path / "tokens"))
+
+        ended = host.wait_for(path, "Completed", "Failed")
+
+        assert ended["errorDetails"]["errorCode"] == "TokensNotConfigured"
+    finally:
+        host.close()
+
+
 def test_a_server_and_a_host_may_share_a_data_directory_and_its_keys(weft: WeftProcess) -> None:
     host = HostProcess(weft.data).start()
     try:
@@ -325,6 +357,10 @@ def test_a_second_host_of_the_same_workload_is_refused(host: HostProcess) -> Non
 
     assert (done.returncode, done.stdout) == (1, "")
     assert "in use by another server" in done.stderr.splitlines()[-1]
+
+
+def _claims(token: str) -> Any:
+    return json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
 
 
 def _escaped(name: str) -> str:

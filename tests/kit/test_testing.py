@@ -64,6 +64,7 @@ def test_what_a_job_returns_after_its_cancel_does_not_count() -> None:
     run = run_job(workload, ITEM, "stubborn", cancel_after=0.05)
 
     assert (run.end, run.result) == (End.CANCELLED, None)
+    assert after == ["cleaned up"]
 
 
 @pytest.mark.parametrize(

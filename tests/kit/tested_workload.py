@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from weft import JobContext, JobFailed, Workload
+from weft import JobCancelled, JobContext, JobFailed, Workload
 from weft.kit.items import Item
 
 ITEM = "Contoso.Tested.Thing"
@@ -52,8 +52,9 @@ async def sleep_async(ctx: JobContext, payload: Any) -> None:
 
 @workload.job(ITEM, "stubborn")
 def stubborn(ctx: JobContext, payload: Any) -> str:
-    ctx.wait_cancelled(60)
-    with ctx.uninterrupted():
+    try:
+        time.sleep(60)
+    except JobCancelled:
         after.append("cleaned up")
     return "all the same"
 

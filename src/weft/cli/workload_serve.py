@@ -14,7 +14,7 @@ from weft.cli.errors import CommandFailed, Misused
 from weft.cli.options import Data, whole
 from weft.cli.server import is_loopback
 from weft.cli.up import check_platform
-from weft.settings import RunnerSettings, Settings, data_directory
+from weft.settings import RunnerSettings, Settings, client_secret, data_directory
 
 LONGEST_GRACE_SECONDS = 24 * 3600
 
@@ -50,7 +50,8 @@ def serve(  # noqa: PLR0913 - each is an option of the command
     publisher_tenant
         The tenant of the app that calls [the one kept in DATA].
     client_id
-        The audience of version 2.0 tokens [as --audience].
+        The workload's app: the audience of version 2.0 tokens [as --audience]. With its secret in
+        WEFT_CLIENT_SECRET, jobs get tokens of the issuer.
     host
         The loopback address to listen on.
     port
@@ -71,9 +72,12 @@ def serve(  # noqa: PLR0913 - each is an option of the command
     )
     if publisher_tenant:
         publisher_tenant = _tenant(publisher_tenant)
+    secret = client_secret()
+    if secret and not client_id:
+        raise Misused("WEFT_CLIENT_SECRET is set; --client-id says whose secret it is")
     if "" not in sys.path:
         sys.path.insert(0, "")  # a workload may lie in the current directory
-    return _serve(settings, issuer, audience, publisher_tenant, client_id)
+    return _serve(settings, (issuer, audience, publisher_tenant, client_id, secret))
 
 
 def _loopback(host: str) -> str:
@@ -122,8 +126,9 @@ def _tenant(given: str) -> str:
     return known
 
 
-def _serve(settings: Settings, issuer: str, audience: str, publisher_tenant: str, client_id: str) -> int:
+def _serve(settings: Settings, trust: tuple[str, str, str, str, str]) -> int:
     # The whole host: imported only by the one command that serves it.
+    from weft.auth.entra import EntraMissing  # noqa: PLC0415
     from weft.auth.errors import DataRefused  # noqa: PLC0415
     from weft.catalog.addresses import AddressRefused  # noqa: PLC0415
     from weft.engine.errors import StoreUnavailable  # noqa: PLC0415
@@ -131,14 +136,19 @@ def _serve(settings: Settings, issuer: str, audience: str, publisher_tenant: str
     from weft.stores.errors import StoreError  # noqa: PLC0415
     from weft.workload_host import ItemTypeTwice, Trusted, serve_workloads  # noqa: PLC0415
 
+    issuer, audience, publisher_tenant, client_id, secret = trust
     trusted = Trusted(
-        issuer=issuer, audience=audience, publisher_tenant=publisher_tenant, client_id=client_id
+        issuer=issuer,
+        audience=audience,
+        publisher_tenant=publisher_tenant,
+        client_id=client_id,
+        client_secret=secret,
     )
     try:
         return serve_workloads(settings, trusted)
     except AddressRefused as refused:
         raise Misused(f"--issuer: {refused}") from None
-    except (DataRefused, ItemTypeTwice, WorkloadNotLoaded) as refused:
+    except (DataRefused, EntraMissing, ItemTypeTwice, WorkloadNotLoaded) as refused:
         raise Misused(str(refused)) from None
     except (StoreError, StoreUnavailable, OSError) as failed:
         if isinstance(failed, OSError) and failed.errno == errno.EADDRINUSE:
