@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -251,6 +251,7 @@ async def a_house(
     stop_seconds: float = 5,
     hooks: Collection[ItemHook] = (),
     hook_slots: int = 10,
+    workloads: Sequence[Workload] | None = None,
     disk: Disk | None = None,
 ) -> AsyncIterator[House]:
     """Give a host whose worker has *slots*; 0: nothing runs. *hooks*: those that its first workload has."""
@@ -264,7 +265,7 @@ async def a_house(
     hook_worker = Worker(engine, hook_script, replace(habits, queue=scopes.HOOKS, slots=hook_slots))
     host = WorkloadHost(
         engine,
-        [finance(hooks), other()],
+        [finance(hooks), other()] if workloads is None else workloads,
         identity.verifier,
         items=store,
         audiences=identity.audiences,

@@ -28,6 +28,8 @@ KNOWN = "00000000-0000-4000-8000-00000000dead"
 RESOLVE = "/workload/resolve"
 NAMED = {"jobType": JOB_TYPE, "jobInstanceId": JOB}
 PART = {"path": "a", "payload": "AA==", "payloadType": "InlineBase64"}
+NO_OBJECT: list[object] = [[], "{}", 1, True]
+NO_DELETE_TYPE: list[object] = ["hard", "Purge", "", 1, None, ["Hard"]]
 NO_BASE64 = ["A", "AA=", "AA==\n", "A-_=", "ä", "AAAA=", " AA=="]
 
 # The routes beside those of test_bad_input.py: method, what follows the item's address, a good body.
@@ -165,20 +167,20 @@ def members() -> Iterator[Case]:
         ("create", {"displayName": "x" * 257}, "displayName"),
         ("create", {"displayName": "x", "description": 1}, "description"),
         *(("create", {"displayName": "x", "creationPayload": odd}, "creationPayload")
-          for odd in ([], "{}", 1, True)),
+          for odd in NO_OBJECT),
         ("update", {"displayName": "ä" * 257}, "displayName"),
         ("update", {"displayName": []}, "displayName"),
         ("update", {"description": {}}, "description"),
-        *(("update", {"updatePayload": odd}, "updatePayload") for odd in ([], "{}", 1, False)),
+        *(("update", {"updatePayload": odd}, "updatePayload") for odd in NO_OBJECT),
         *(("OnDeleteItem", {"deleteType": odd}, "deleteType")
-          for odd in ("hard", "Purge", "", 1, None, ["Hard"])),
+          for odd in NO_DELETE_TYPE),
         ("onCreateJobInstance", {"jobType": JOB_TYPE}, "jobInstanceId"),
         ("onCreateJobInstance", {"jobInstanceId": JOB}, "jobType"),
-        *(("onCreateJobInstance", {**NAMED, "executionData": odd}, "executionData") for odd in ([], "{}", 1)),
+        *(("onCreateJobInstance", {**NAMED, "executionData": odd}, "executionData") for odd in NO_OBJECT),
         ("onCreateJobInstance", {**NAMED, "definition": {"parts": [{**PART, "payload": "*"}]}},
          "definition.parts[0].payload"),
         *((name, {"definition": odd}, "definition")
-          for name in ("OnCreateItem", "OnUpdateItem", "OnRestoreItem") for odd in ([], "x", 1)),
+          for name in ("OnCreateItem", "OnUpdateItem", "OnRestoreItem") for odd in NO_OBJECT),
         *((name, {"definition": {}}, "definition.parts") for name in ("OnCreateItem", "OnUpdateItem")),
         *(("OnCreateItem", {"definition": {"parts": [{**PART}, {**PART, "payload": odd}]}},
            "definition.parts[1].payload") for odd in NO_BASE64),

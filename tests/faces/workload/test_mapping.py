@@ -49,6 +49,10 @@ def test_every_state_has_a_published_word() -> None:
             {"status": "InProgress", "startTimeUtc": "2026-01-02T03:04:05.678Z"},
         ),
         (
+            job(State.ACCEPTED, started_at=AT, attempt=1),
+            {"status": "InProgress", "startTimeUtc": "2026-01-02T03:04:05.678Z"},
+        ),
+        (
             job(State.COMPLETED, started_at=AT, ended_at=LATER, result=b"{}"),
             {
                 "status": "Completed",
@@ -65,7 +69,7 @@ def test_every_state_has_a_published_word() -> None:
             },
         ),
     ],
-    ids=["waits", "runs", "is to be cancelled", "completed", "cancelled before it ran"],
+    ids=["waits", "runs", "is to be cancelled", "was put back", "completed", "cancelled before it ran"],
 )
 def test_a_job_is_told_with_the_times_it_has(job: Job, state: object) -> None:
     assert json.loads(state_of(job)) == state
