@@ -165,13 +165,20 @@ def test_a_signal_reaches_the_command_which_decides(data: Path, name: str) -> No
 
 
 def test_a_signal_reaches_what_a_shell_runs(data: Path) -> None:
-    with started(data, "sh", "-c", "echo ready; sleep 1000; true") as process:
+    script = (
+        "import signal, sys\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(42))\n"
+        "print('ready', flush=True)\n"
+        "signal.pause()\n"
+    )
+    shell = 'trap \'\' TERM; "$0" -c "$1"; exit $?'  # which itself does not hear the signal
+    with started(data, "sh", "-c", shell, sys.executable, script) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
 
         process.terminate()
 
-        assert process.wait(SECONDS) == 143
+        assert process.wait(SECONDS) == 42
 
 
 # ---- at a terminal
@@ -217,7 +224,7 @@ def test_ctrl_c_reaches_the_command_once(data: Path) -> None:
         "heard = []\n"
         "signal.signal(signal.SIGINT, lambda *_: heard.append(1))\n"
         "print('ready', flush=True)\n"
-        "signal.pause()\n"
+        "while not heard: time.sleep(0.01)\n"
         "time.sleep(0.3)\n"
         "raise SystemExit(40 + len(heard))\n"
     )
