@@ -75,7 +75,12 @@ def test_a_port_that_is_taken_is_told_with_what_to_do(tmp_path: Path) -> None:
 
 def test_all_that_was_asked_for_reaches_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[Settings, tuple[str, ...]]] = []
-    monkeypatch.setattr(workload_serve, "_serve", lambda *given: asked.append(given) or 0)
+
+    def serve(settings: Settings, trust: tuple[str, ...]) -> int:
+        asked.append((settings, trust))
+        return 0
+
+    monkeypatch.setattr(workload_serve, "_serve", serve)
     monkeypatch.setenv("WEFT_CLIENT_SECRET", "s3cret")
     options = ["--issuer", "https://i.example", "--audience", "api://a", "--publisher-tenant", TENANT.upper()]
     options += ["--client-id", "app", "--port", "8080", "--processes", "3", "--grace", "1.5"]

@@ -35,18 +35,19 @@ READY_SECONDS = 30
 class HostProcess:
     """A data directory and, between `start` and an end, the host on it."""
 
-    def __init__(self, data: Path, *options: str, trusts: Path | None = None) -> None:
+    def __init__(self, data: Path, *options: str, trusts: Path | None = None, secret: str = "") -> None:
         self.data = data
         self.options = options
         self.url = ""
         self._trusts = trusts or data
+        self._environment = {**os.environ, "PYTHONPATH": str(ROOT), "WEFT_CLIENT_SECRET": secret}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> HostProcess:
         command = [WEFT, "workload", "serve", WORKLOAD, "--data", str(self.data), *self.options]
         with (self.data.parent / "host.log").open("a") as log:
             self._process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=log, env={**os.environ, "PYTHONPATH": str(ROOT)}
+                command, stdout=subprocess.PIPE, stderr=log, env=self._environment
             )
         assert self._process.stdout is not None
         assert select.select([self._process.stdout], [], [], READY_SECONDS)[0], self.log()
@@ -331,6 +332,38 @@ def test_a_job_of_a_host_that_has_no_secret_for_its_issuer_is_told_that_there_ar
         ended = host.wait_for(path, "Completed", "Failed")
 
         assert ended["errorDetails"]["errorCode"] == "TokensNotConfigured"
+    finally:
+        host.close()
+
+
+def test_a_job_gets_tokens_of_an_issuer_elsewhere_with_the_secret_of_its_app(
+    weft: WeftProcess, tmp_path: Path
+) -> None:
+    tenant = Home.open(weft.data).tenant
+    made = subprocess.run(
+        [WEFT, "app", "create", "backend", "--workload", NAME, "--json", "--data", str(weft.data)],
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    app = json.loads(made.stdout)
+    host = HostProcess(
+        tmp_path / "host",
+        f"--issuer={weft.url}/issuer/{tenant}/v2.0",
+        f"--publisher-tenant={tenant}",
+        f"--client-id={app['clientId']}",
+        trusts=weft.data,
+        secret=app["clientSecret"],
+    )
+    try:
+        path = host.start().run("token", file=str(tmp_path / "tokens"))
+
+        ended = host.wait_for(path, "Completed", "Failed")
+
+        assert ended["status"] == "Completed", ended
+        of_user, of_app = map(_claims, (tmp_path / "tokens").read_text().split())
+        assert (of_user["appid"], of_app["appid"]) == (app["clientId"], app["clientId"])
+        assert app["clientSecret"] not in host.log()
     finally:
         host.close()
 
