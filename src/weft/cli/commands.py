@@ -20,4 +20,7 @@ app.command("weft.cli.workspace:app", name="workspace", help="Create and list wo
 app.command("weft.cli.item:app", name="item", help="Create, list, update and delete items.")
 app.command("weft.cli.job:app", name="job", help="Run jobs, look at them, wait for them, cancel them.")
 app.command("weft.cli.twins:app", name="twins", help="Import graphs of digital twins, and look at them.")
+app.command("weft.cli.workload:app", name="workload", help="Write workloads, check and host them.")
+app.command("weft.cli.apps:app", name="app", help="Register apps, which get tokens with a secret.")
+app.command("weft.cli.exec:exec_", name="exec", help="Run a command for which weft is Fabric.")
 app.command("weft.cli.doctor:doctor", name="doctor", help="Check what a server needs.")
