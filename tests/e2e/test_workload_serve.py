@@ -25,6 +25,7 @@ from weft.auth.home import Home
 from weft.auth.issuer import Issuer
 from weft.auth.keys import Keys
 from weft.engine.clock import SystemClock
+from weft.kit.control_plane import control_plane
 
 WORKLOAD = "tests.e2e.hosted_workload:workload"
 NAME = "Contoso.Hosted"
@@ -374,6 +375,27 @@ def test_a_server_and_a_host_may_share_a_data_directory_and_its_keys(weft: WeftP
         assert host.wait_for(host.run("quick"), "Completed")
     finally:
         host.close()
+
+
+def test_a_control_plane_for_tests_drives_a_host_elsewhere_from_item_to_result(tmp_path: Path) -> None:
+    host = HostProcess(tmp_path / "data").start()
+    try:
+        with control_plane(urls={ITEM_TYPE: host.url}, directory=tmp_path) as plane:
+            item = plane.create_item(ITEM_TYPE, "good one")
+            ended = plane.wait(plane.run(item, "typed", {"folds": 2}))
+            wrong = plane.wait(plane.run(item, "typed", {"folds": "x"}))
+            running = plane.run(item, "long", {"file": str(tmp_path / "notes")})
+            begun(tmp_path / "notes")
+            plane.cancel(running)
+            cancelled = plane.wait(running)
+            plane.delete_item(item)
+    finally:
+        host.close()
+
+    assert (ended.status, cancelled.status) == ("Completed", "Cancelled")
+    assert wrong.status == "Failed"
+    assert wrong.error is not None
+    assert "creationPayload.folds" in wrong.error.message
 
 
 def test_a_second_host_of_the_same_workload_is_refused(host: HostProcess) -> None:
