@@ -762,6 +762,22 @@ def test_closing_tells_what_has_not_stopped_and_can_be_repeated(engine: Engine) 
     virtually(main())
 
 
+def test_a_stop_cancels_what_lives_and_lets_further_jobs_in(engine: Engine) -> None:
+    async def main() -> None:
+        held = await begun(engine)
+
+        with pytest.raises(ScopeBusy):
+            await engine.stop("workload/t", by="somebody", seconds=3)
+        await engine.finish(held, Stopped(), cancel_wins=True)
+        await engine.stop("workload/t", seconds=3)
+
+        assert (await engine.get(KEY)).cancel_requested_by == "somebody"
+        further = await engine.submit(replace(NEW, key=JobKey(KEY.scope, "further")))
+        assert not further.cancel_requested
+
+    virtually(main())
+
+
 def test_closing_takes_a_job_that_ended_and_was_pruned_meanwhile_as_stopped(engine: Engine) -> None:
     async def main() -> None:
         first, second = [
