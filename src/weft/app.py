@@ -26,6 +26,7 @@ from weft.auth.certificate import Certificate
 from weft.auth.home import Home
 from weft.auth.issuer import CORE_AUDIENCES, Issuer
 from weft.auth.keys import Keys
+from weft.auth.workload_control import WorkloadControlVerifier
 from weft.catalog import scopes
 from weft.catalog.catalog import Catalog
 from weft.engine.clock import SystemClock
@@ -301,6 +302,8 @@ class Server:
             limits=settings.limits,
             secret=self._keys.secret,
             hosted_key=hosted_key,
+            control=WorkloadControlVerifier(self._keys, CORE_AUDIENCES, self._clock),
+            workload_of_app=self._fabric.workload_of_app,
         )
 
     def _asgi(self, core: CoreFace) -> ASGIApp:

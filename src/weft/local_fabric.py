@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from starlette.types import ASGIApp
 
 from weft.auth.apps import Apps
 from weft.auth.authority import Authority
+from weft.auth.errors import DataRefused
 from weft.auth.grants import Grants
 from weft.auth.home import Home
 from weft.auth.issuer import Issuer
@@ -26,6 +28,8 @@ from weft.faces.login import routes as login_routes
 from weft.faces.login.routes import LoginFace
 from weft.faces.routing import FaceMount
 from weft.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,15 @@ class LocalFabric:
         grants = Grants(issuer, keys, home.tenant, clock, apps=apps, resources=Resources(apps, audiences))
         authority = Authority.open(settings.data, hosts=ANSWERED_HOSTS, now=clock.now())
         return cls(authority, LoginFace(issuer, grants, settings.limits), apps)
+
+    def workload_of_app(self, client_id: str) -> str | None:
+        """Return the workload that an app was registered for; a file that cannot be read names none."""
+        try:
+            app = self.apps.find(client_id)
+        except DataRefused as refused:
+            log.warning("registered apps are not known", extra={"reason": str(refused)})
+            return None
+        return None if app is None else app.workload
 
     def asgi(self, core: CoreFace, settings: Settings) -> ASGIApp:
         fabric = _behind_doors(core, settings)
