@@ -199,16 +199,17 @@ def test_the_upload_that_was_left_longest_is_forgotten_when_there_are_too_many(
     files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(uploads, "MOST", 3)
-    places = [Place("w", "i", ("Files", str(number))) for number in range(4)]
-    for place in places:
+    first, second, third, fourth = (Place("w", "i", ("Files", name)) for name in "abcd")
+    for place in (first, second, third, fourth):
         files.create_file(place)
+    for place in (first, second, third, first, fourth):
         upload = files.begin_append(place, 0, 1)
         files.write(upload, 0, b"x")
         files.end_append(upload, 0, 1)
 
     with pytest.raises(InvalidFlush):
-        files.flush(places[0], 1)
-    assert [files.flush(place, 1).size for place in places[1:]] == [1, 1, 1]
+        files.flush(second, 1)
+    assert [files.flush(place, 1).size for place in (first, third, fourth)] == [1, 1, 1]
 
 
 def test_a_reader_keeps_the_file_that_it_opened(files: Files) -> None:

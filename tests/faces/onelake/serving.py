@@ -49,7 +49,10 @@ WORKSPACE = "the workspace"
 
 @dataclass(frozen=True)
 class Lake:
-    """*workspace* and *item* are ids; the item is called "the item", of the type TYPE."""
+    """*workspace* and *item* are ids; the item is called "the item", of the type TYPE.
+
+    *of_viewer*: where the viewer may write, in a workspace of its own.
+    """
 
     port: int
     data: Path
@@ -57,6 +60,7 @@ class Lake:
     issuer: Issuer
     workspace: str
     item: str
+    of_viewer: str
 
     def token(self, user: str = "admin", audience: str = AUDIENCES[0], *, app: bool = False) -> str:
         scopes = () if app else ("user_impersonation",)
@@ -117,12 +121,15 @@ async def _serve(
     catalog = Catalog(store, Engine(store, clock, Events()), clock, stop_seconds=1)
     keys, home = Keys.open(data), Home.open(data)
     issuer, verifier = Issuer(keys, clock, home), BearerVerifier(keys, AUDIENCES, clock)
-    made = Lake(0, data, certificate.chain, issuer, "", "")
+    made = Lake(0, data, certificate.chain, issuer, "", "", "")
     admin, viewer = (verifier.verify([f"Bearer {made.token(user)}"]) for user in ("admin", "viewer"))
     workspace = await catalog.create_workspace(admin, WORKSPACE)
     await store.set_role(workspace.id, viewer.id, Role.VIEWER)
     item = await catalog.create_item(admin, workspace.id, TYPE, display_name="the item")
-    made = replace(made, workspace=workspace.id, item=item.id)
+    own = await catalog.create_workspace(viewer, "of the viewer")
+    of_viewer = await catalog.create_item(viewer, own.id, TYPE, display_name="of the viewer")
+    place = f"/{own.id}/{of_viewer.id}/Files"
+    made = replace(made, workspace=workspace.id, item=item.id, of_viewer=place)
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     with ThreadPoolExecutor(2) as threads:
         face = OneLakeFace(

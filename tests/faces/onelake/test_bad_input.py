@@ -295,3 +295,56 @@ def test_the_client_finds_its_request_again(http: httpx.Client, file: str) -> No
 
     assert answer.headers["x-ms-client-request-id"] == "mine"
     assert answer.headers["x-ms-version"] == "2023-11-03"
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "headers"),
+    [
+        ("PUT", "?resource=file", {}),
+        ("PATCH", "?action=append&position=7", {}),
+        ("PATCH", "?action=flush&position=7", {}),
+        ("DELETE", "", {}),
+        ("PUT", " moved", {"x-ms-rename-source": "{file}"}),
+    ],
+)
+def test_a_viewer_changes_nothing(
+    http: httpx.Client, onelake: Lake, file: str, method: str, query: str, headers: dict[str, str]
+) -> None:
+    named = {name: value.format(file=file) for name, value in headers.items()}
+
+    with onelake.http("viewer") as viewer:
+        answer = viewer.request(method, f"{file}{query}", headers=named)
+
+    refused(answer, 403, "AuthorizationPermissionMismatch")
+    assert http.get(file).content == b"content"
+
+
+def test_a_rename_needs_to_write_at_both_of_its_ends(http: httpx.Client, onelake: Lake, file: str) -> None:
+    mine = f"{onelake.of_viewer}/{uuid4()}"
+
+    with onelake.http("viewer") as viewer:
+        assert viewer.put(f"{mine}?resource=file").status_code == 201
+        for source, target in ((file, f"{mine} taken"), (mine, f"{file} brought")):
+            answer = viewer.put(target, headers={"x-ms-rename-source": source})
+            refused(answer, 403, "AuthorizationPermissionMismatch")
+        assert viewer.head(mine).status_code == 200
+
+    assert http.get(file).content == b"content"
+
+
+def test_a_directory_that_holds_something_is_deleted_only_with_all_of_it(
+    http: httpx.Client, file: str
+) -> None:
+    directory = file.rpartition("/")[0]
+
+    refused(http.delete(directory), 409, "DirectoryNotEmpty")
+    assert http.get(file).content == b"content"
+    assert http.delete(f"{directory}?recursive=true").status_code == 200
+    refused(http.get(file), 404, "PathNotFound")
+
+
+def test_a_workspace_without_any_role_gives_no_source_of_a_rename(onelake: Lake, file: str) -> None:
+    with onelake.http("stranger") as stranger:
+        answer = stranger.put(f"{file} moved", headers={"x-ms-rename-source": file})
+
+    refused(answer, 404, "FilesystemNotFound")
