@@ -179,7 +179,7 @@ async def test_another_host_is_connected_with_where_that_is_allowed() -> None:
 
 
 KEPT_AWAY = [
-    ("onelake.blob.fabric.microsoft.com", 443),
+    ("onelake.table.fabric.microsoft.com", 443),
     ("app.fabric.microsoft.com", 443),
     ("westus-onelake.dfs.fabric.microsoft.com", 443),
     ("api.powerbi.com", 443),

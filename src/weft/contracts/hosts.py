@@ -7,8 +7,9 @@ from typing import Final
 LOGIN_HOST: Final = "login.microsoftonline.com"
 LOGIN_HOSTS: Final = (LOGIN_HOST, "login.windows.net", "login.microsoft.com", "sts.windows.net")
 CORE_HOST: Final = "api.fabric.microsoft.com"
-ONELAKE_HOST: Final = "onelake.dfs.fabric.microsoft.com"
-ANSWERED_HOSTS: Final = (*LOGIN_HOSTS, CORE_HOST, ONELAKE_HOST)
+# Clients of Data Lake Storage read files at the second.
+ONELAKE_HOSTS: Final = ("onelake.dfs.fabric.microsoft.com", "onelake.blob.fabric.microsoft.com")
+ANSWERED_HOSTS: Final = (*LOGIN_HOSTS, CORE_HOST, *ONELAKE_HOSTS)
 
 # Never passed on to the real service: a local token would go with the call.
 KEPT_AWAY: Final = (
