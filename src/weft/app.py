@@ -26,6 +26,7 @@ from weft.auth.certificate import Certificate
 from weft.auth.home import Home
 from weft.auth.issuer import CORE_AUDIENCES, Issuer
 from weft.auth.keys import Keys
+from weft.auth.on_behalf import LocalTokens
 from weft.auth.workload_control import WorkloadControlVerifier
 from weft.catalog import scopes
 from weft.catalog.catalog import Catalog
@@ -52,16 +53,17 @@ from weft.faces.twins import extra as twins_extra
 from weft.faces.twins import routes as twins_routes
 from weft.faces.workload import doors as workload_doors
 from weft.faces.workload import routes as workload_routes
-from weft.hosted import HostedHints, HostedLeftovers, HostedWorkloads, hosted_key
+from weft.hosted import HostedHints, HostedLeftovers, HostedWorkloads, OwnPermissions, hosted_key
 from weft.kit.workload import load_workload
 from weft.local_fabric import LocalFabric
+from weft.runners.granting import Grants
 from weft.runners.remote_workload import RemoteWorkloadRunner
 from weft.runners.workload_lifecycle import WorkloadLifecycle
 from weft.settings import Settings
 from weft.stores.sqlite.store import SqliteStore
 from weft.twins_service import TwinsService
 from weft.workload_host import HostParts, Trusted
-from weft.workloads import LocalCredentials, Registry, declared_item_types
+from weft.workloads import LocalCredentials, Registry, declared_item_types, hosted_as_declared
 
 LETS_CORE_SEE_THE_END = timedelta(milliseconds=500)
 
@@ -99,25 +101,16 @@ class Server:
         self._certificate = _certificate(settings, clock)
         workloads = [load_workload(name) for name in settings.workloads]
         self._registry = Registry(
-            [
-                *HostedWorkloads(workloads, self._home.tenant).item_types,
-                *declared_item_types(settings, self._home.tenant),
-            ]
+            hosted_as_declared(
+                HostedWorkloads(workloads, self._home.tenant).item_types,
+                declared_item_types(settings, self._home.tenant),
+            )
         )
         self._store = SqliteStore.open(
             settings.data / "weft.db", writes_waiting=settings.limits.writes_waiting
         )
         self._clock = clock
         self._engine = Engine(self._store, clock, Events())
-        self._host = HostParts(
-            settings,
-            Trusted(publisher_tenant=self._home.tenant),
-            engine=self._engine,
-            store=self._store,
-            workloads=workloads,
-            keys=self._keys,
-            owns_all_children=True,
-        )
         self._caller = self._remote_runner()
         self._catalog = Catalog(
             self._store,
@@ -133,6 +126,20 @@ class Server:
             home=self._home,
             clock=clock,
             audiences=self._registry.audiences,
+        )
+        self._host = HostParts(
+            settings,
+            Trusted(publisher_tenant=self._home.tenant),
+            engine=self._engine,
+            store=self._store,
+            workloads=workloads,
+            keys=self._keys,
+            owns_all_children=True,
+            grants=Grants(
+                tokens=LocalTokens(self._issuer, self._fabric.resources, self._registry.find, clock),
+                permissions=OwnPermissions(self._catalog),
+                clock=clock,
+            ),
         )
         self._twins = TwinsService.open(
             settings,

@@ -7,11 +7,15 @@ from collections.abc import Mapping, Sequence
 
 from weft.auth.subject_and_app import resource_id
 from weft.catalog import scopes
+from weft.catalog.catalog import Catalog
+from weft.catalog.errors import CatalogError
 from weft.catalog.item_types import Backend, ItemType
+from weft.catalog.model import Principal
 from weft.contracts.workload import Status
 from weft.engine.engine import Engine
 from weft.engine.errors import JobEnded, JobNotFound, StoreUnavailable
-from weft.engine.jobs import Job, JobKey
+from weft.engine.jobs import Job, JobError, JobKey
+from weft.faces.core.control import PERMISSIONS
 from weft.faces.workload.mapping import status_of
 from weft.kit.workload import Workload
 from weft.runners.workload_answers import Answer, Reported, Silence
@@ -39,6 +43,27 @@ class HostedWorkloads:
     def audiences(self) -> Mapping[str, str]:
         """The audience of the tokens for each item type."""
         return {item_type.name: item_type.backend.audience for item_type in self.item_types}
+
+
+class OwnPermissions:
+    """Tells a job what its user may do with its item, from the catalog of the same server."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    async def permissions(self, job: Job) -> tuple[str, ...] | JobError:
+        labels = job.labels
+        user = Principal(
+            id=labels["user"], tenant=labels["tenant"], name="", is_app=False, scopes=frozenset()
+        )
+        try:
+            role = await self._catalog.role(user, labels["workspace"])
+            await self._catalog.item(user, labels["workspace"], labels["item"])
+        except CatalogError as unknown:
+            return JobError("ItemNotFound", str(unknown), "User", is_permanent=True)
+        except StoreUnavailable as unavailable:
+            return JobError("PermissionsUnavailable", unavailable.reason, "System", is_permanent=False)
+        return PERMISSIONS[role]
 
 
 class HostedHints:

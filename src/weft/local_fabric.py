@@ -34,11 +34,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LocalFabric:
-    """*login* answers for Entra; *apps* are those that get tokens with a secret."""
+    """*login* answers for Entra; *apps* are those that get tokens with a secret, *resources*
+    what tokens are for."""
 
     authority: Authority
     login: LoginFace
     apps: Apps
+    resources: Resources
 
     @classmethod
     def open(
@@ -53,9 +55,10 @@ class LocalFabric:
     ) -> LocalFabric:
         """*audiences*: those of the workloads, for which apps may ask tokens. Blocks; raises DataRefused."""
         apps = Apps(settings.data, home.tenant)
-        grants = Grants(issuer, keys, home.tenant, clock, apps=apps, resources=Resources(apps, audiences))
+        resources = Resources(apps, audiences)
+        grants = Grants(issuer, keys, home.tenant, clock, apps=apps, resources=resources)
         authority = Authority.open(settings.data, hosts=ANSWERED_HOSTS, now=clock.now())
-        return cls(authority, LoginFace(issuer, grants, settings.limits), apps)
+        return cls(authority, LoginFace(issuer, grants, settings.limits), apps, resources)
 
     def workload_of_app(self, client_id: str) -> str | None:
         """Return the workload that an app was registered for; a file that cannot be read names none."""

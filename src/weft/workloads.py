@@ -44,6 +44,22 @@ def _at_address(given: str, home_tenant: str) -> ItemType:
         raise AddressRefused(f"--workload-url: {refused}") from None
 
 
+def hosted_as_declared(hosted: Iterable[ItemType], declared: Iterable[ItemType]) -> tuple[ItemType, ...]:
+    """Return all item types, once: one that is hosted here stays here, whatever address its manifest names.
+
+    Its manifest decides what is de-duplicated, and whose app it is.
+    """
+    manifests = {_folded(item_type.name): item_type for item_type in declared}
+    here = [_as_declared(item_type, manifests.pop(_folded(item_type.name), None)) for item_type in hosted]
+    return (*here, *manifests.values())
+
+
+def _as_declared(hosted: ItemType, manifest: ItemType | None) -> ItemType:
+    if manifest is None:
+        return hosted
+    return replace(hosted, on_demand=manifest.on_demand, scheduled=manifest.scheduled, app_id=manifest.app_id)
+
+
 class Registry:
     """Finds item types by their name in any ASCII case, and tells where their workloads are."""
 

@@ -1,0 +1,108 @@
+"""Which item types a server knows, by what name, and where their workloads are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from weft.catalog.item_types import Backend, Contract, Dedup, ItemType
+from weft.contracts.core import InvokeType
+from weft.settings import Settings
+from weft.workloads import (
+    AddressRefused,
+    ItemTypeTaken,
+    Registry,
+    declared_item_types,
+    hosted_as_declared,
+)
+
+HERE = Backend(workload="Contoso.Here", audience="api://here", publisher_tenant="t")
+THERE = Backend(
+    workload="Contoso.There", audience="api://there", publisher_tenant="t", url="http://127.0.0.1:9"
+)
+HOSTED = ItemType(name="Contoso.Here.Thing", backend=HERE, job_types=("Spin", "Weave"))
+REMOTE = ItemType(name="Contoso.There.Thing", backend=THERE)
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry([HOSTED, REMOTE])
+
+
+def test_names_are_found_in_any_case_and_told_as_registered(registry: Registry) -> None:
+    assert registry.item_type("CONTOSO.here.thing") == "Contoso.Here.Thing"
+    assert registry.job_type("contoso.HERE.thing", "wEAVE") == "Weave"
+
+
+def test_a_name_that_only_looks_like_a_known_one_is_unknown(registry: Registry) -> None:
+    assert registry.item_type("Contoso.Here.Th\u0131ng") is None
+    assert registry.job_type("Contoso.Here.Thing", "\u017fpin") is None
+
+
+def test_where_no_job_types_are_registered_any_name_is_its_own(registry: Registry) -> None:
+    assert registry.job_type("Contoso.There.Thing", "Whatever") == "Whatever"
+    assert registry.job_type("Contoso.Nowhere.Thing", "Whatever") is None
+
+
+def test_what_is_hosted_is_called_at_this_server(registry: Registry) -> None:
+    registry.served_at("http://127.0.0.1:7431/workload", None)
+
+    here, there = registry.endpoint("contoso.here.thing"), registry.endpoint("contoso.there.thing")
+
+    assert here is not None
+    assert here.backend == replace(HERE, url="http://127.0.0.1:7431/workload")
+    assert there is not None
+    assert there.backend == THERE
+    assert registry.endpoint("nothing") is None
+
+
+def test_one_item_type_has_one_owner() -> None:
+    with pytest.raises(ItemTypeTaken, match=r"contoso.here.thing.*Contoso.Here.*Contoso.There"):
+        Registry([HOSTED, ItemType(name="contoso.here.thing", backend=THERE)])
+
+
+def test_each_audience_is_told_once(registry: Registry) -> None:
+    again = Registry([HOSTED, replace(HOSTED, name="Contoso.Here.Other"), REMOTE])
+
+    assert again.audiences == registry.audiences == ("api://here", "api://there")
+
+
+def test_duplicates_are_as_the_way_of_the_run_has_them() -> None:
+    registry = Registry([replace(HOSTED, on_demand=Dedup.PER_ITEM, scheduled=Dedup.PER_USER)])
+
+    assert registry.dedup("contoso.here.THING", InvokeType.MANUAL) is Dedup.PER_ITEM
+    assert registry.dedup("contoso.here.thing", InvokeType.SCHEDULED) is Dedup.PER_USER
+    assert registry.dedup("nothing", InvokeType.MANUAL) is Dedup.NONE
+
+
+def test_a_hosted_item_type_stays_here_and_takes_from_its_manifest_what_is_a_duplicate() -> None:
+    manifest = ItemType(
+        name="contoso.here.thing", backend=THERE, on_demand=Dedup.PER_ITEM, job_types=("Spin",), app_id="app"
+    )
+
+    (merged, other) = hosted_as_declared([HOSTED], [manifest, REMOTE])
+
+    assert merged == replace(HOSTED, on_demand=Dedup.PER_ITEM, app_id="app")
+    assert other is REMOTE
+
+
+def test_an_item_type_is_declared_by_an_address_alone(tmp_path: Path) -> None:
+    given = (
+        "Contoso.A.Thing=http://127.0.0.1:9/workload",
+        "Contoso.B.Thing=remote+http://127.0.0.1:9/workload",
+    )
+
+    declared = declared_item_types(Settings(data=tmp_path, workload_urls=given), "tenant")
+
+    assert [known.backend.contract for known in declared] == [Contract.WDK, Contract.REMOTE]
+    assert [known.backend.audience for known in declared] == [
+        "api://localdevinstance/tenant/Contoso.A",
+        "api://localdevinstance/tenant/Contoso.B",
+    ]
+
+
+def test_an_address_that_is_none_is_refused_with_the_name_of_the_option(tmp_path: Path) -> None:
+    with pytest.raises(AddressRefused, match="--workload-url: .*TYPE=URL"):
+        declared_item_types(Settings(data=tmp_path, workload_urls=("Contoso.A.Thing",)), "tenant")
