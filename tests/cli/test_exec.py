@@ -396,6 +396,10 @@ def test_a_data_directory_that_others_may_enter_is_refused(tmp_path: Path) -> No
     assert "open to other users" in result.stderr
 
 
+def test_a_weft_command_in_it_finds_the_same_server(data: Path) -> None:
+    assert done(data, *python("import os; print(os.environ['WEFT_DATA'])")).stdout == f"{data}\n"
+
+
 def test_what_the_environment_says_of_proxies_gives_way() -> None:
     before = {
         "HTTPS_PROXY": "http://corporate:3128",

@@ -137,7 +137,7 @@ async def _run(command: tuple[str, ...], directory: Path, certificates: Path, al
             given = environment(
                 os.environ, proxy=tunnel.url, certificates=certificates, allow_other_hosts=allow_other_hosts
             )
-            return await _command(command, given | {proctree.MARK: mark})
+            return await _command(command, given | {proctree.MARK: mark, "WEFT_DATA": str(directory)})
     finally:
         await asyncio.to_thread(
             proctree.end, lambda table: proctree.below(proctree.marked(mark, table), table)
