@@ -70,6 +70,7 @@ class IssuerServer:
         self._tls = tls
         self._faults: dict[Part, list[Fault]] = {part: [] for part in Part}
         self._over = asyncio.Event()
+        self._served: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> IssuerServer:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
@@ -86,6 +87,8 @@ class IssuerServer:
         self._hole.close()
         self._server.close()
         await self._server.wait_closed()
+        if self._served:
+            await asyncio.wait(self._served, timeout=20)
         await asyncio.sleep(0)
 
     @property
@@ -117,6 +120,9 @@ class IssuerServer:
     # ---- serving
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._served.add(task)
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             asked = await _read(reader)
             self.asked.append(asked)

@@ -48,6 +48,7 @@ class Fabric:
         self.more = ""
         self.requests: list[str] = []
         self.over = asyncio.Event()
+        self._served: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def serving(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
@@ -59,9 +60,14 @@ class Fabric:
             self.over.set()
             server.close()
             await server.wait_closed()
+            if self._served:
+                await asyncio.wait(self._served, timeout=20)
             await asyncio.sleep(0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._served.add(task)
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             self.requests.append((await reader.readuntil(b"\r\n\r\n")).decode())
             if isinstance(self.says, bytes):

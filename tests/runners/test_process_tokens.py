@@ -319,6 +319,7 @@ async def test_a_late_answer_to_a_job_that_has_ended_never_reaches_the_next_one(
     async with granting(source) as runner:
         first = await result_of(runner, "asksAndLeaves", scope=NEVER, asked=str(source.on_asked))
         second = await result_of(runner, "waits", scope=SCOPE)
+        source.on_asked = tmp_path / "asked again"
         third = await result_of(runner, "asksAndLeaves", scope=NEVER, asked=str(source.on_asked))
 
     assert first == third, "it was another process"
