@@ -1,22 +1,28 @@
-"""Fuzz the readers of NDJSON and DTDL, guided by coverage. Usage: `make fuzz`, or
+"""Fuzz what reads bytes of strangers, guided by coverage. Usage: `make fuzz`, or
 `python -m tests.fuzz.parsers --seconds 30`.
 
-Each target runs for so many seconds in a process of its own, from the seeds in tests/fuzz/seeds. Exits 1
-where one crashed, hung for 5 s or took more than 512 MiB, and prints the input.
+The targets are the modules of tests/fuzz/targets. Each runs in a process of its own, from its seeds in
+tests/fuzz/seeds, as many at once as there are processors; the seconds are shared by all. Exits 1 where one
+crashed, hung for 5 s or took more than 512 MiB, and prints the input.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.conftest import ROOT
 
-TARGETS = ("ndjson", "dtdl")
+TARGETS = (
+    "ndjson", "dtdl", "manifest", "archive", "tokens", "jwks", "answers", "resolution", "settings", "forms",
+    "paging", "blob_uris", "onelake_paths",
+)  # fmt: skip
 SEEDS = Path(__file__).parent / "seeds"
 HUNG_SECONDS = 5
 MOST_MEBIBYTES = 512
@@ -25,16 +31,23 @@ LONGEST_INPUT = 65536
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.parsers", description=__doc__)
-    parser.add_argument("--seconds", type=int, default=600, help="for each target")
+    parser.add_argument("--seconds", type=int, default=600, help="for all targets together")
+    parser.add_argument("--target", action="append", choices=TARGETS, help="only this one; may be repeated")
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="weft-fuzz-") as scratch:
-        runs = [_start(name, Path(scratch) / name, options.seconds) for name in TARGETS]
-        results = [_result(name, run, Path(scratch) / name) for name, run in zip(TARGETS, runs, strict=True)]
+    targets: tuple[str, ...] = tuple(options.target or TARGETS)
+    at_once = min(len(targets), os.cpu_count() or 1)
+    each = max(1, options.seconds * at_once // len(targets))
+    with (
+        tempfile.TemporaryDirectory(prefix="weft-fuzz-") as scratch,
+        ThreadPoolExecutor(at_once) as several,
+    ):
+        folders = [Path(scratch) / name for name in targets]
+        results = list(several.map(_run, targets, folders, [each] * len(targets)))
     return max(results)
 
 
-def _start(name: str, folder: Path, seconds: int) -> subprocess.Popen[str]:
-    """Start a target; what it finds lies in *folder*."""
+def _run(name: str, folder: Path, seconds: int) -> int:
+    """Run a target; what it finds lies in *folder*. Return 1 where it found something."""
     (folder / "corpus").mkdir(parents=True)
     options = [
         f"-max_total_time={seconds}",
@@ -46,22 +59,20 @@ def _start(name: str, folder: Path, seconds: int) -> subprocess.Popen[str]:
     ]
     command = [sys.executable, "-m", "tests.fuzz.parser_target", name, *options]
     command += [str(folder / "corpus"), str(SEEDS / name)]
-    log = (folder / "log").open("w")
-    return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, text=True)
+    with (folder / "log").open("w") as log:
+        code = subprocess.run(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
+    return _tell(name, code, folder)
 
 
-def _result(name: str, run: subprocess.Popen[str], folder: Path) -> int:
-    """Wait for the end of a target and tell how it went; return 1 where it found something."""
-    code = run.wait()
+def _tell(name: str, code: int, folder: Path) -> int:
     log = (folder / "log").read_text(errors="replace")
     executed = re.search(r"number_of_executed_units: (\d+)", log)
     found = sorted(folder.glob("found-*"))
     if code == 0 and executed is not None and int(executed[1]) > 0 and not found:
         _say(f"{name}: {int(executed[1]):,} inputs, 0 crashes")
         return 0
-    _say(f"{name}: exit code {code}\n{log[-4000:]}")
-    for path in found:
-        _say(f"{path.name}: {path.read_bytes()!r}")
+    inputs = "".join(f"\n{path.name}: {path.read_bytes()!r}" for path in found)
+    _say(f"{name}: exit code {code}\n{log[-4000:]}{inputs}")
     return 1
 
 

@@ -176,5 +176,5 @@ def _of_unknown_key(kid: object) -> TokenRefused:
 def _decoded(payload: bytes) -> Claims:
     try:
         return _CLAIMS.decode(payload)
-    except (msgspec.DecodeError, RecursionError) as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise invalid(f"claims: {fault}") from None

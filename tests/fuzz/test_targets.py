@@ -1,0 +1,61 @@
+"""Each target of the fuzzer takes its seeds, and what lies behind the first checks is reached by some."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+
+from tests.fuzz.parsers import SEEDS, TARGETS
+from tests.fuzz.targets import archive, blob_uris, forms, manifest, tokens
+from weft.manifests.archive import files_in_archive
+from weft.manifests.package import read_files
+
+ALL = [(name, path.name) for name in TARGETS for path in sorted((SEEDS / name).iterdir())]
+
+
+def _seed(target: str, name: str) -> bytes:
+    return (SEEDS / target / name).read_bytes()
+
+
+@pytest.mark.parametrize(("target", "name"), ALL)
+def test_a_seed_is_no_finding(target: str, name: str) -> None:
+    import_module(f"tests.fuzz.targets.{target}").run(_seed(target, name))
+
+
+def test_each_module_of_targets_is_run() -> None:
+    found = {path.stem for path in (SEEDS.parent / "targets").glob("*.py")} - {"__init__"}
+
+    assert found == set(TARGETS)
+
+
+@pytest.mark.parametrize("name", ["wdk", "remote"])
+def test_the_seeds_of_manifests_are_sound_packages(name: str) -> None:
+    package = read_files(manifest.files_of(_seed("manifest", name)), home_tenant=manifest.HOME)
+
+    assert package.item_types
+
+
+def test_a_seed_of_archives_is_unpacked() -> None:
+    files = files_in_archive(_seed("archive", "package"), lambda _: True, limit_bytes=archive.LIMIT_BYTES)
+
+    assert read_files(files, home_tenant=manifest.HOME).item_types
+
+
+@pytest.mark.parametrize("name", ["pair", "v2"])
+def test_the_claims_of_a_seed_let_their_caller_in(name: str) -> None:
+    assert tokens.accepts(_seed("tokens", name))
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("app", 200), ("app-v1", 200), ("behalf", 200), ("instance", 200), ("renew", 400)]
+)
+def test_the_forms_of_the_seeds_are_answered(name: str, status: int) -> None:
+    assert forms.status(_seed("forms", name)) == status
+
+
+@pytest.mark.parametrize(
+    ("name", "is_named"), [("local", True), ("azure", True), ("emulator", True), ("link", False)]
+)
+def test_the_blobs_of_the_seeds_are_named(name: str, is_named: bool) -> None:
+    assert (blob_uris.named(_seed("blob_uris", name)) is not None) == is_named
