@@ -104,5 +104,5 @@ def test_an_item_type_is_declared_by_an_address_alone(tmp_path: Path) -> None:
 
 
 def test_an_address_that_is_none_is_refused_with_the_name_of_the_option(tmp_path: Path) -> None:
-    with pytest.raises(AddressRefused, match="--workload-url: .*TYPE=URL"):
+    with pytest.raises(AddressRefused, match=r"--workload-url: .*TYPE=URL"):
         declared_item_types(Settings(data=tmp_path, workload_urls=("Contoso.A.Thing",)), "tenant")

@@ -10,7 +10,6 @@ import signal
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -46,6 +45,7 @@ from weft.faces.core.face import CoreFace
 from weft.faces.doors import Doors
 from weft.faces.login import doors as login_doors
 from weft.faces.login import routes as login_routes
+from weft.faces.onelake.face import LONGEST_APPEND_BYTES
 from weft.faces.routing import FaceMount
 from weft.faces.server import serve
 from weft.faces.twins import doors as twins_doors
@@ -55,7 +55,8 @@ from weft.faces.workload import doors as workload_doors
 from weft.faces.workload import routes as workload_routes
 from weft.hosted import HostedHints, HostedLeftovers, HostedWorkloads, OwnPermissions, hosted_key
 from weft.kit.workload import load_workload
-from weft.local_fabric import LocalFabric
+from weft.local_fabric import FilesGoToo, LocalFabric
+from weft.onelake.files import Files
 from weft.runners.granting import Grants
 from weft.runners.remote_workload import RemoteWorkloadRunner
 from weft.runners.workload_lifecycle import WorkloadLifecycle
@@ -112,12 +113,15 @@ class Server:
         self._clock = clock
         self._engine = Engine(self._store, clock, Events())
         self._caller = self._remote_runner()
+        files = Files.open(settings.data)
         self._catalog = Catalog(
             self._store,
             self._engine,
             self._clock,
             stop_seconds=settings.runner.cancel_grace.total_seconds() + 5,
-            lifecycle=WorkloadLifecycle(settings.caller, directory=self._registry, line=self._caller.line),
+            lifecycle=FilesGoToo(
+                WorkloadLifecycle(settings.caller, directory=self._registry, line=self._caller.line), files
+            ),
         )
         self._fabric = LocalFabric.open(
             settings,
@@ -126,6 +130,8 @@ class Server:
             home=self._home,
             clock=clock,
             audiences=self._registry.audiences,
+            catalog=self._catalog,
+            files=files,
         )
         self._host = HostParts(
             settings,
@@ -173,6 +179,7 @@ class Server:
             parts.enter_context(self._signals())
             parts.push_async_callback(self._store.close)
             parts.push_async_callback(self._twins.graph.close)
+            parts.callback(self._fabric.close)
             await self._host.processes.start()  # first ends what a predecessor that was killed left running
             parts.push_async_callback(self._host.processes.close)
             await self._take_back_jobs()
@@ -197,13 +204,14 @@ class Server:
             fabric_port, serving_fabric = await self._listen(
                 tasks,
                 self._fabric.asgi(core, self._settings),
-                replace(self._settings, host="127.0.0.1", port=0),
+                self._fabric.listens(self._settings),
                 self._fabric.authority.server_context(),
+                body_bytes=LONGEST_APPEND_BYTES,
             )
             url = f"{self._settings.scheme}://{_in_url(self._settings.host)}:{port}"
             self._registry.served_at(f"{url}/workload", self._trust())
             self._workers = [
-                tasks.create_task(self._host.worker.work()),
+                tasks.create_task(self._host.workers.work()),
                 tasks.create_task(self._call_workloads()),
                 tasks.create_task(self._twins.worker.work()),
             ]
@@ -225,12 +233,20 @@ class Server:
         await self._core_worker.work()
 
     async def _listen(
-        self, tasks: asyncio.TaskGroup, app: ASGIApp, settings: Settings, tls: ssl.SSLContext | None
+        self,
+        tasks: asyncio.TaskGroup,
+        app: ASGIApp,
+        settings: Settings,
+        tls: ssl.SSLContext | None,
+        *,
+        body_bytes: int | None = None,
     ) -> tuple[int, asyncio.Task[None]]:
         """Begin to serve *app*; return the port, and the task that serves."""
         ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         serving = tasks.create_task(
-            serve(app, settings, ready=ready.set_result, stop=self._stop_serving, tls=tls)
+            serve(
+                app, settings, ready=ready.set_result, stop=self._stop_serving, tls=tls, body_bytes=body_bytes
+            )
         )
         return await ready, serving
 
@@ -262,12 +278,12 @@ class Server:
         """Let running functions end within the grace; the next start takes up again what runs elsewhere."""
         self._core_worker.claim_no_more()
         bulk = asyncio.ensure_future(self._twins.worker.drain(timedelta(0)))  # the next start goes on
-        if running := self._host.worker.busy:
+        if running := self._host.workers.busy:
             grace = self._settings.shutdown_grace.total_seconds()
             log.warning("stopping", extra={"waits_for_jobs": running, "at_most_seconds": grace})
-        host = asyncio.ensure_future(self._host.worker.drain(self._settings.shutdown_grace))
+        host = asyncio.ensure_future(self._host.workers.drain(self._settings.shutdown_grace))
         if not await self._ends_before_told_again(host):
-            await self._host.worker.drain(timedelta(0))
+            await self._host.workers.drain(timedelta(0))
         await asyncio.gather(host, bulk)
         await self._core_worker.drain(LETS_CORE_SEE_THE_END)
 
@@ -369,7 +385,7 @@ class Server:
         retention = Retention(length=self._settings.retention, keep=keeps)
         return Maintenance(
             self._engine,
-            (self._host.worker, self._core_worker, self._twins.worker),
+            (*self._host.workers.all, self._core_worker, self._twins.worker),
             retention,
             every=self._settings.maintenance_every,
             duties=(self._catalog.sweep, self._twins.purge),

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Collection
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from weft.auth.apps import Apps
 from weft.auth.authority import Authority
+from weft.auth.bearer import BearerVerifier
 from weft.auth.errors import DataRefused
 from weft.auth.grants import Grants
 from weft.auth.home import Home
 from weft.auth.issuer import Issuer
 from weft.auth.keys import Keys
 from weft.auth.resources import Resources
-from weft.contracts.hosts import ANSWERED_HOSTS, CORE_HOST, LOGIN_HOSTS
+from weft.catalog.catalog import Catalog
+from weft.catalog.model import Item, Principal
+from weft.catalog.ports import ItemLifecycle
+from weft.contracts.hosts import ANSWERED_HOSTS, CORE_HOST, LOGIN_HOSTS, ONELAKE_HOSTS
 from weft.engine.ports import Clock
 from weft.faces.core import doors as core_doors
 from weft.faces.core import routes as core_routes
@@ -26,24 +32,35 @@ from weft.faces.doors import Doors
 from weft.faces.hosts import HostSwitch
 from weft.faces.login import routes as login_routes
 from weft.faces.login.routes import LoginFace
+from weft.faces.onelake import doors as onelake_doors
+from weft.faces.onelake.face import AUDIENCES, OneLakeFace
+from weft.faces.onelake.routes import routes as onelake_routes
 from weft.faces.routing import FaceMount
-from weft.settings import Settings
+from weft.onelake.access import CatalogAccess
+from weft.onelake.files import Files
+from weft.settings import Limits, Settings
+
+THREADS = 4
+APPEND_SECONDS = 300.0
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class LocalFabric:
-    """*login* answers for Entra; *apps* are those that get tokens with a secret, *resources*
-    what tokens are for."""
+    """*login* answers for Entra, *lake* for OneLake.
+
+    *apps* are those that get tokens with a secret, *resources* what tokens are for.
+    """
 
     authority: Authority
     login: LoginFace
+    lake: OneLakeFace
     apps: Apps
     resources: Resources
 
     @classmethod
-    def open(
+    def open(  # noqa: PLR0913 - the parts it is composed of
         cls,
         settings: Settings,
         *,
@@ -52,13 +69,30 @@ class LocalFabric:
         home: Home,
         clock: Clock,
         audiences: Collection[str],
+        catalog: Catalog,
+        files: Files,
     ) -> LocalFabric:
         """*audiences*: those of the workloads, for which apps may ask tokens. Blocks; raises DataRefused."""
         apps = Apps(settings.data, home.tenant)
         resources = Resources(apps, audiences)
         grants = Grants(issuer, keys, home.tenant, clock, apps=apps, resources=resources)
         authority = Authority.open(settings.data, hosts=ANSWERED_HOSTS, now=clock.now())
-        return cls(authority, LoginFace(issuer, grants, settings.limits), apps, resources)
+        lake = OneLakeFace(
+            files=files,
+            access=CatalogAccess(catalog),
+            verifier=BearerVerifier(keys, AUDIENCES, clock),
+            threads=ThreadPoolExecutor(THREADS, thread_name_prefix="onelake"),
+        )
+        return cls(authority, LoginFace(issuer, grants, settings.limits), lake, apps, resources)
+
+    def close(self) -> None:
+        self.lake.threads.shutdown()
+
+    @staticmethod
+    def listens(settings: Settings) -> Settings:
+        """Return how the listener serves: on a free port, with time for a large part of a file."""
+        limits = replace(settings.limits, body_seconds=APPEND_SECONDS)
+        return replace(settings, host="127.0.0.1", port=0, limits=limits)
 
     def workload_of_app(self, client_id: str) -> str | None:
         """Return the workload that an app was registered for; a file that cannot be read names none."""
@@ -70,13 +104,35 @@ class LocalFabric:
         return None if app is None else app.workload
 
     def asgi(self, core: CoreFace, settings: Settings) -> ASGIApp:
-        fabric = _behind_doors(core, settings)
+        limits = settings.limits
+        fabric = _core(core, limits)
         login = login_routes.application(self.login, LOGIN_HOSTS)
-        return HostSwitch({**dict.fromkeys(LOGIN_HOSTS, login), CORE_HOST: fabric}, default=fabric)
+        lake = _lake(self.lake, limits)
+        apps = {**dict.fromkeys(LOGIN_HOSTS, login), **dict.fromkeys(ONELAKE_HOSTS, lake), CORE_HOST: fabric}
+        return HostSwitch(apps, default=fabric)  # its doors refuse a host that nobody answers for
 
 
-def _behind_doors(core: CoreFace, settings: Settings) -> ASGIApp:
-    """Return Core at its own name. The doors refuse a host that nobody answers for."""
+class FilesGoToo:
+    """An ItemLifecycle that deletes the files of an item with it, when its workload has been told."""
+
+    def __init__(self, workloads: ItemLifecycle, files: Files) -> None:
+        self._workloads = workloads
+        self._files = files
+        self.created = workloads.created
+        self.updated = workloads.updated
+        self.payload = workloads.payload
+
+    async def deleted(self, caller: Principal, item: Item, *, is_soft: bool = False) -> None:
+        await self._workloads.deleted(caller, item, is_soft=is_soft)
+        if is_soft:
+            return
+        try:
+            await asyncio.to_thread(self._files.forget_item, item.workspace, item.id)
+        except OSError as failed:  # nobody can reach them any more; they only take space
+            log.warning("files of a deleted item are left", extra={"item": item.id, "reason": str(failed)})
+
+
+def _core(core: CoreFace, limits: Limits) -> ASGIApp:
     app = Starlette(routes=[FaceMount("/v1", core_routes.routes(core)), core_routes.no_route(core)])
     app.router.redirect_slashes = False
     return Doors(
@@ -84,5 +140,17 @@ def _behind_doors(core: CoreFace, settings: Settings) -> ASGIApp:
         default=core_doors.envelope,
         envelopes={},
         hosts=(CORE_HOST,),
-        requests_at_once=settings.limits.requests_at_once,
+        requests_at_once=limits.requests_at_once,
+    )
+
+
+def _lake(lake: OneLakeFace, limits: Limits) -> ASGIApp:
+    app = Starlette(routes=onelake_routes(lake))
+    app.router.redirect_slashes = False
+    return Doors(
+        app,
+        default=onelake_doors.envelope,
+        envelopes={},
+        hosts=ONELAKE_HOSTS,
+        requests_at_once=limits.requests_at_once,
     )

@@ -61,6 +61,7 @@ from weft.workloads import Registry
 BASE_PATH = "/workload"
 HOSTS_DIRECTORY = "hosts"
 STOP_MARGIN_SECONDS = 5
+HOOKS_AT_ONCE = 2
 
 log = logging.getLogger(__name__)
 
@@ -111,16 +112,35 @@ class Policies:
         """A hook is called once, for as long as its caller waits."""
         return self._known.get((job.labels.get("item_type", ""), job.kind), ONCE)
 
-    def queues(self, at_once: int) -> Mapping[str, int]:
-        """Return for each queue how many of its jobs may run at once, at most *at_once*.
+    def own_queues(self, at_once: int) -> Mapping[str, int]:
+        """Return the queue of each type, and how many of its jobs may run at once, at most *at_once*.
 
         A type has its queue whether it is limited or not: it may have been when a job was submitted.
         """
-        own = {
+        return {
             scopes.own_queue(*name): min(policy.concurrency or at_once, at_once)
             for name, policy in self._known.items()
         }
-        return {scopes.HOSTED: at_once, **own}
+
+
+class Workers:
+    """The workers of a host: jobs have one, and hooks another, so that no job keeps a hook waiting."""
+
+    def __init__(self, *workers: Worker) -> None:
+        self.all = workers
+
+    @property
+    def busy(self) -> int:
+        """How many jobs and hooks are held."""
+        return sum(worker.busy for worker in self.all)
+
+    async def work(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for worker in self.all:
+                tasks.create_task(worker.work())
+
+    async def drain(self, grace: timedelta) -> None:
+        await asyncio.gather(*(worker.drain(grace) for worker in self.all))
 
 
 class HostParts:
@@ -147,10 +167,9 @@ class HostParts:
         audiences = trusted.audiences(workloads)
         policies = Policies(workloads)
         jobs_at_once = settings.runner.processes
-        # A hook is waited for: it has a place that jobs without a limit of their own do not take.
-        at_once = jobs_at_once + any(workload.hooks for workload in workloads)
+        hooks_at_once = HOOKS_AT_ONCE if any(workload.hooks for workload in workloads) else 0
         self.processes = ProcessRunner(
-            replace(settings.runner, processes=at_once),
+            replace(settings.runner, processes=jobs_at_once + hooks_at_once),
             command=[sys.executable, "-m", "weft.kit.process", *settings.workloads],
             environment=os.environ,
             marker=store.store_id,
@@ -158,18 +177,16 @@ class HostParts:
             grants=grants,
             policy=policies,
         )
-        self.worker = Worker(
-            engine,
-            self.processes,
-            Habits(
-                queue=scopes.HOOKS,
-                slots=at_once,
-                narrow=policies.queues(jobs_at_once),
-                begins=Event.START,
-                cancel_wins=True,
-                adopts=False,
-            ),
+        jobs = Habits(
+            queue=scopes.HOSTED,
+            slots=jobs_at_once,
+            narrow=policies.own_queues(jobs_at_once),
+            begins=Event.START,
+            cancel_wins=True,
+            adopts=False,
         )
+        hooks = replace(jobs, queue=scopes.HOOKS, slots=max(1, hooks_at_once), narrow={})
+        self.workers = Workers(*(Worker(engine, self.processes, habits) for habits in (jobs, hooks)))
         self.face = WorkloadHost(
             engine,
             workloads,
@@ -265,7 +282,7 @@ class Host:
     async def working(self) -> AsyncIterator[None]:
         """Run jobs; at the end let those that run end within the grace, then stop them."""
         async with asyncio.TaskGroup() as tasks:
-            self._work = tasks.create_task(self._parts.worker.work(), name="worker of the host")
+            self._work = tasks.create_task(self._parts.workers.work(), name="workers of the host")
             upkeep = tasks.create_task(self._maintenance().run(), name="maintenance of the host")
             self._ready = True
             try:
@@ -295,19 +312,19 @@ class Host:
             pass
 
     async def _drain(self) -> None:
-        worker = self._parts.worker
-        if worker.busy:
+        workers = self._parts.workers
+        if workers.busy:
             grace = self._settings.shutdown_grace.total_seconds()
-            log.warning("stopping", extra={"waits_for_jobs": worker.busy, "at_most_seconds": grace})
-        drained = asyncio.ensure_future(worker.drain(self._settings.shutdown_grace))
+            log.warning("stopping", extra={"waits_for_jobs": workers.busy, "at_most_seconds": grace})
+        drained = asyncio.ensure_future(workers.drain(self._settings.shutdown_grace))
         if not await self.unless_hurried(drained):
-            await worker.drain(timedelta(0))
+            await workers.drain(timedelta(0))
         await drained
 
     def _maintenance(self) -> Maintenance:
         return Maintenance(
             self._engine,
-            (self._parts.worker,),
+            self._parts.workers.all,
             Retention(length=self._settings.retention),
             every=self._settings.maintenance_every,
         )

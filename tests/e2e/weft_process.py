@@ -147,7 +147,10 @@ class WeftProcess:
 
     def bare(self, method: str, path: str) -> Answer:
         """Call without a token."""
-        return self._call(method, path, {}, None)
+        return self.call(method, path, {})
+
+    def call(self, method: str, path: str, headers: dict[str, str]) -> Answer:
+        return self._call(method, path, headers, None)
 
     def _call(self, method: str, path: str, headers: dict[str, str], body: object) -> Answer:
         address = urlsplit(self.url)
