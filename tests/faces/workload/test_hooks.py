@@ -203,6 +203,26 @@ async def test_the_delete_hook_is_called_once_when_the_jobs_have_stopped(hooked:
     assert hooked.hooks.called[-1][1]["payload"] == BODY["creationPayload"]
 
 
+async def test_a_delete_that_is_repeated_meanwhile_leaves_the_delete_hook_alone(hooked: House) -> None:
+    await hooked.make(BODY)
+    hooked.hooks.hold = asyncio.Event()
+    first = asyncio.create_task(hooked.delete())
+    async with asyncio.timeout(10):
+        while "delete" not in hooked.hooks.events:
+            await asyncio.sleep(0.005)
+
+    others = [
+        asyncio.create_task(hooked.delete()),
+        asyncio.create_task(hooked.notify("OnDeleteItem", {"deleteType": "Soft"})),
+    ]
+    await asyncio.wait([first, *others], timeout=0.3)
+    hooked.hooks.hold.set()
+    answers = await asyncio.gather(first, *others)
+
+    assert [answer.status for answer in answers] == [200, 200, 200]
+    assert (hooked.hooks.events, hooked.hooks.stopped) == (["create", "delete"], 0)
+
+
 async def test_a_delete_hook_that_fails_is_logged_and_blocks_nothing(
     hooked: House, caplog: pytest.LogCaptureFixture
 ) -> None:

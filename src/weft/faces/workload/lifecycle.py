@@ -64,6 +64,7 @@ class Lifecycle:
         self._items = items
         self._hooks = hooks
         self._turns = Locks()
+        self._deleting: set[ItemKey] = set()
         self._seconds = longest.total_seconds()
         self._stop_seconds = stop_seconds
 
@@ -151,11 +152,14 @@ class Lifecycle:
         return item if payload is None else replace(item, payload=payload)
 
     async def _tell_of_delete(self, item: HostedItem, call: Call, seconds: float) -> None:
+        self._deleting.add(item.key)
         try:
             await self._hooks.call(ItemEvent.DELETE, item, call, seconds=seconds)
         except (HookRefused, HookFailed) as error:  # a delete cannot be blocked
             code = error.error.code if error.error is not None else str(error)
             log.warning("the delete hook failed", extra={"item": item.key.id, "code": code})
+        finally:
+            self._deleting.discard(item.key)
 
     async def _fence(self, key: ItemKey, state: ItemState) -> HostedItem:
         return await self._items.fence_hosted_item(key, state, self._engine.clock.now())
@@ -181,8 +185,12 @@ class Lifecycle:
 
     @asynccontextmanager
     async def _last_turn(self, call: Call, key: ItemKey) -> AsyncIterator[Callable[[], float]]:
-        """As _turn, but whoever has it is made to let go: what its hook does is for a deleted item."""
-        await self._engine.stop(scopes.of_hooks(key), by=call.user, seconds=self._stop_seconds)
+        """As _turn, but whoever has it is made to let go: what its hook does is for a deleted item.
+
+        Only another delete that is under way goes on: its hook is not called again.
+        """
+        if key not in self._deleting:
+            await self._engine.stop(scopes.of_hooks(key), by=call.user, seconds=self._stop_seconds)
         async with self._turn(key) as left:
             yield left
 
