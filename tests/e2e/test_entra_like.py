@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from uuid import uuid4
 
 import pytest
 
@@ -22,7 +23,8 @@ from weft.auth.tokens import Claims, verified
 from weft.auth.trust import RemoteKeys
 from weft.catalog.tokens import Token
 from weft.engine.clock import SystemClock
-from weft.engine.jobs import Job
+from weft.engine.jobs import Job, JobError
+from weft.runners.permissions import ResolvedPermissions
 
 WORKLOAD = ITEM_TYPE.rpartition(".")[0]
 STORAGE = "https://storage.azure.com/.default"
@@ -39,9 +41,9 @@ class Elsewhere:
     header: str
     tenant: str
 
-    def job(self) -> Job:
+    def job(self, **labels: str) -> Job:
         user = user_id(self.tenant, "admin")
-        job = a_job(StillClock(), user=user, tenant=self.tenant)
+        job = a_job(StillClock(), user=user, tenant=self.tenant, **labels)
         kept = SEAL.labels(self.header, tenant=self.tenant, user=user, job_id=job.key.id)
         return replace(job, labels={**job.labels, **kept})
 
@@ -102,3 +104,18 @@ async def test_a_second_scope_is_got_with_the_refresh_token(elsewhere: Elsewhere
 
     assert isinstance(first, Token)
     assert isinstance(second, Token), second
+
+
+async def test_a_user_has_permissions_for_an_item_that_is_there(elsewhere: Elsewhere) -> None:
+    _, _, workspace, _, item = elsewhere.weft.new_item().split("/")
+    permissions = ResolvedPermissions(elsewhere.weft.url, elsewhere.tokens)
+    await permissions.start()
+
+    found = await permissions.permissions(elsewhere.job(workspace=workspace, item=item))
+    missing = await permissions.permissions(elsewhere.job(workspace=workspace, item=str(uuid4())))
+
+    await permissions.close()
+    assert isinstance(found, tuple), found
+    assert "Read" in found
+    assert isinstance(missing, JobError)
+    assert missing.code == "ItemNotFound"
