@@ -88,6 +88,7 @@ FAULTS: dict[str, tuple[Answer, type[BlobFault], str]] = {
     "416": (saying(416), BlobChanged, "416"),
     "429": (saying(429), BlobUnavailable, "429"),
     "500": (saying(500, b"Traceback: S3CR3T"), BlobUnavailable, "500"),
+    "502": (saying(502, b"<html>Bad gateway</html>"), BlobUnavailable, "502"),
     "503": (saying(503, b"", {"Retry-After": "1000"}), BlobUnavailable, "503"),
     "a page of HTML": (saying(200, b"<html>Sign in</html>"), BlobUnavailable, "cannot be understood"),
     "XML that is none": (
