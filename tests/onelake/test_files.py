@@ -16,6 +16,7 @@ from tests.conftest import ROOT
 from tests.onelake.doomed import CHANGES, NEW, OLD, OTHER, PLACE, put
 from weft.onelake import uploads
 from weft.onelake.errors import (
+    BadPath,
     InvalidFlush,
     PathConflict,
     PathExists,
@@ -304,3 +305,20 @@ def test_the_files_of_an_item_go_with_it(files: Files) -> None:
 
     assert content(files) is None
     assert content(files, kept) == b""
+
+
+def deep(name: str) -> Place:
+    return Place("w", "i", ("Files", *[name] * 50))
+
+
+@pytest.mark.parametrize("name", ["b", "b" * 18])
+def test_what_a_rename_moves_can_be_reached_at_its_new_place(files: Files, name: str) -> None:
+    """Else names could be nested without end: deeper than they can be listed, and deleted."""
+    moved, target = Place("w", "i", ("Files", "a" * len(name))), deep(name)
+    files.create_directory(Place("w", "i", (*moved.names, *["a" * len(name)] * 7)))
+    files.create_directory(target)
+
+    with pytest.raises(BadPath):
+        files.rename(moved, Place("w", "i", (*target.names, "c")))
+    assert files.look(moved).is_directory
+    files.rename(moved, Place("w", "i", (*target.names[:40], "c")))

@@ -28,7 +28,7 @@ from weft.onelake.errors import (
     StorageFull,
     TooLarge,
 )
-from weft.onelake.paths import FOLDERS, Place
+from weft.onelake.paths import FOLDERS, Place, names_of
 from weft.onelake.uploads import Upload, Uploads
 
 LONGEST_FILE_BYTES: Final = 16 * 1024**3
@@ -203,6 +203,7 @@ class Files:
                 raise PathConflict
             if before is not None and before.is_directory and any(path.iterdir()):
                 raise PathExists
+            _check_reachable(old, target)
             self._make_directories(path.parent)
             old.rename(path)
             _sync_directory(path.parent)
@@ -290,6 +291,14 @@ def _copy(source: Path, target: Path, length: int) -> None:
         done = 0
         while done < length and (data := file.read(min(length - done, _COPIED_AT_ONCE))):
             done += copy.write(data)
+
+
+def _check_reachable(source: Path, target: Place) -> None:
+    """Raise BadPath where something that lies below *source* would have no path of ours at *target*."""
+    for directory, folders, names in os.walk(source):
+        above = (*target.names, *Path(directory).relative_to(source).parts)
+        for name in (*folders, *names):
+            names_of("/".join((target.workspace, target.item, *above, name)))
 
 
 def _walk(

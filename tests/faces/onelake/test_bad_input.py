@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import re
@@ -12,6 +13,8 @@ import httpx
 import pytest
 
 from tests.faces.onelake.serving import LONGEST_APPEND_BYTES, LONGEST_FILE_BYTES, Lake
+from weft.onelake.files import Files
+from weft.onelake.uploads import Upload
 
 DIGEST = base64.b64encode(hashlib.md5(b"other", usedforsecurity=False).digest()).decode()
 
@@ -348,3 +351,25 @@ def test_a_workspace_without_any_role_gives_no_source_of_a_rename(onelake: Lake,
         answer = stranger.put(f"{file} moved", headers={"x-ms-rename-source": file})
 
     refused(answer, 404, "FilesystemNotFound")
+
+
+def test_no_append_waits_for_a_flush_where_requests_are_served(
+    http: httpx.Client, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flush holds the files for as long as it copies, and everybody would wait with the append."""
+    ended: list[bool] = []
+    before = Files.end_append
+
+    def end_append(files: Files, upload: Upload, position: int, end: int | None) -> None:
+        before(files, upload, position, end)
+        ended.append(asyncio._get_running_loop() is None)
+
+    monkeypatch.setattr(Files, "end_append", end_append)
+
+    assert http.patch(f"{file}?action=append&position=7", content=b"more").status_code == 202
+    refused(
+        http.patch(f"{file}?action=append&position=11", content=b"x", headers={"Content-MD5": DIGEST}),
+        400,
+        "Md5Mismatch",
+    )
+    assert ended == [True, True]

@@ -90,7 +90,7 @@ async def _append(call: Call, place: Place, position: int) -> int:
         message = f"the body did not arrive within {seconds:g} seconds"
         raise Refused(Refusal.BODY_TOO_SLOW, "body", message) from None
     finally:
-        files.end_append(upload, position, end)
+        await call.lake.on_disk(files.end_append, upload, position, end)  # it may have to wait for a flush
     return end
 
 
