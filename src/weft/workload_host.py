@@ -27,10 +27,11 @@ from weft.auth.issuer import Issuer
 from weft.auth.keys import Keys
 from weft.auth.on_behalf import LocalTokens
 from weft.auth.private_files import private_directory
+from weft.auth.remote_keys import RemoteKeys
 from weft.auth.resources import Resources
 from weft.auth.sealed import SubjectSeal
 from weft.auth.subject_and_app import SubjectAndAppVerifier, resource_id
-from weft.auth.trust import KeySource, RemoteKeys
+from weft.auth.trust import KeySource
 from weft.catalog import scopes
 from weft.catalog.tokens import NoTokens, TokenSource
 from weft.engine.clock import SystemClock

@@ -17,10 +17,10 @@ from weft.auth.entra import EntraApp, EntraTokens, authority_of
 from weft.auth.home import Home
 from weft.auth.issuer import CORE_AUDIENCES, Issuer, user_id
 from weft.auth.keys import Keys
+from weft.auth.remote_keys import RemoteKeys
 from weft.auth.sealed import SubjectSeal
 from weft.auth.subject_and_app import SubjectAndAppVerifier, resource_id
 from weft.auth.tokens import Claims, verified
-from weft.auth.trust import RemoteKeys
 from weft.catalog.tokens import Token
 from weft.engine.clock import SystemClock
 from weft.engine.jobs import Job, JobError

@@ -154,9 +154,10 @@ async def test_a_refusal_without_words_is_told_by_its_status(body: bytes) -> Non
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
-async def test_what_passes_is_told_as_such_with_how_long_to_wait(status: int) -> None:
+@pytest.mark.parametrize("header", ["Retry-After", "retry-after"])
+async def test_what_passes_is_told_as_such_with_how_long_to_wait(status: int, header: str) -> None:
     fabric = Fabric(b"<html>Bad Gateway</html>", status)
-    fabric.more = "Retry-After: 7\r\n"
+    fabric.more = f"{header}: 7\r\n"
     async with fabric.serving() as core, resolving(core) as permissions:
         error = await error_of(permissions)
 

@@ -23,11 +23,11 @@ from aiohttp.abc import AbstractResolver
 
 from weft.auth.jwks import WELL_KNOWN
 from weft.auth.sealed import SubjectSeal
-from weft.auth.transport import Response, Transport, Unreachable
 from weft.catalog.addresses import checked
 from weft.catalog.tokens import CONSENT_NEEDED, Token, auth_ui_required, nobody
 from weft.engine.jobs import Job, JobError
 from weft.engine.ports import Clock
+from weft.outgoing import Response, Transport, Unreachable
 
 ENTRA: Final = "https://login.microsoftonline.com"  # MSAL takes https only, and knows this one without asking
 EXCHANGE_SECONDS: Final = 8.0
@@ -265,7 +265,7 @@ class _Said:
 
     def __init__(self, answer: Response) -> None:
         self.status_code = answer.status
-        self.headers = answer.headers
+        self.headers = dict(answer.headers)
         self.text = answer.body.decode("utf-8", "replace")
         if answer.status == 429:
             self.text = _TOO_MANY  # MSAL waits as long as Retry-After says

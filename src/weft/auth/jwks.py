@@ -15,8 +15,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
 from weft.auth.keys import ALGORITHM, KEY_BITS, LONGEST_KID
-from weft.auth.transport import Unreachable
 from weft.catalog.addresses import AddressRefused, checked, origin_of
+from weft.outgoing import Unreachable
 
 T = TypeVar("T")
 

@@ -5,23 +5,22 @@ Source: Microsoft Fabric REST API, workload control; contracts/workload.md 2.
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from typing import Final
 from urllib.parse import quote
 
-import aiohttp
 import msgspec
 from aiohttp.abc import AbstractResolver
-from yarl import URL
 
 from weft.catalog.addresses import checked
 from weft.catalog.tokens import TokenSource
 from weft.engine.jobs import Job, JobError
+from weft.outgoing import Transport, Unreachable
 
 CONTROL_SCOPE: Final = "https://analysis.windows.net/powerbi/api/.default"
 ANSWER_BYTES: Final = 64 * 1024
 ANSWER_SECONDS: Final = 10.0
+CONNECTIONS: Final = 64
 MOST_PERMISSIONS: Final = 100
 
 _LONGEST_TEXT: Final = 1000
@@ -55,25 +54,19 @@ class ResolvedPermissions:
         checked(core)
         self._core = core.rstrip("/")
         self._tokens = tokens
-        self._tls = tls
-        self._resolver = resolver
-        self._seconds = seconds
-        self._session: aiohttp.ClientSession | None = None
-
-    async def start(self) -> None:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=64, resolver=self._resolver),
-            timeout=aiohttp.ClientTimeout(total=None),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "weft"},
-            auto_decompress=False,
-            trust_env=False,
+        self._transport = Transport(
+            tls=tls,
+            resolver=resolver,
+            seconds=seconds,
+            answer_bytes=ANSWER_BYTES,
+            connections=CONNECTIONS,
         )
 
+    async def start(self) -> None:
+        await self._transport.start()
+
     async def close(self) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        await self._transport.close()
 
     async def permissions(self, job: Job) -> tuple[str, ...] | JobError:
         subject = await self._tokens.token(job, CONTROL_SCOPE, as_app=False)
@@ -98,33 +91,12 @@ class ResolvedPermissions:
             "RequestId": labels.get("request_id", ""),
         }
         try:
-            async with asyncio.timeout(self._seconds):
-                return await self._exchange(self._core + path, headers)
-        except TimeoutError:
-            return _unavailable(f"no whole answer within {self._seconds:g} s")
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            return _unavailable(f"no answer: {type(error).__name__}")
-
-    async def _exchange(self, url: str, headers: dict[str, str]) -> tuple[str, ...] | JobError:
-        if self._session is None:
-            return _unavailable("it is not asked before start, nor after close")
-        asked = self._session.get(
-            URL(url, encoded=True), headers=headers, allow_redirects=False, ssl=self._tls or True
-        )
-        async with asked as answer:
-            content = await _bounded(answer)
-            if answer.status == 200:
-                return _resolved(content)
-            return _refused(answer.status, answer.headers.get("Retry-After"), content)
-
-
-async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
-    content = bytearray()
-    async for chunk in answer.content.iter_any():
-        content += chunk
-        if len(content) > ANSWER_BYTES:
-            raise ValueError
-    return bytes(content)
+            answer = await self._transport.exchange("GET", self._core + path, headers=headers)
+        except Unreachable as why:
+            return _unavailable(str(why))
+        if answer.status == 200:
+            return _resolved(answer.body)
+        return _refused(answer.status, answer.headers.get("Retry-After"), answer.body)
 
 
 def _resolved(content: bytes) -> tuple[str, ...] | JobError:

@@ -1,8 +1,4 @@
-"""One HTTP exchange with a workload: a hard deadline, a bounded answer, and nobody in between.
-
-No redirect is followed, no proxy of the environment used, no cookie kept, and nothing unpacked: what is sent
-goes to the host of the given URL and to no other.
-"""
+"""One HTTP exchange with a workload, and what its trouble tells: whether the call may have arrived."""
 
 from __future__ import annotations
 
@@ -12,11 +8,10 @@ from collections.abc import Mapping
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
-from yarl import URL
 
+from weft import outgoing
 from weft.runners.workload_answers import Said, Silence
 
-ANSWER_BYTES = 1024 * 1024
 CONNECTIONS = 512
 CONNECTIONS_A_WORKLOAD = 64
 KEEP_IDLE_SECONDS = (
@@ -29,19 +24,13 @@ class WorkloadHttp:
 
     def __init__(self, *, connect_seconds: float, resolver: AbstractResolver | None = None) -> None:
         """*resolver* finds the addresses of names; None: as the machine does."""
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=CONNECTIONS,
-                limit_per_host=CONNECTIONS_A_WORKLOAD,
-                keepalive_timeout=KEEP_IDLE_SECONDS,
-                resolver=resolver,
-            ),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect_seconds),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "weft"},
-            auto_decompress=False,
-            trust_env=False,
+        connector = aiohttp.TCPConnector(
+            limit=CONNECTIONS,
+            limit_per_host=CONNECTIONS_A_WORKLOAD,
+            keepalive_timeout=KEEP_IDLE_SECONDS,
+            resolver=resolver,
         )
+        self._session = outgoing.new_session(connector, connect_seconds=connect_seconds)
 
     async def close(self) -> None:
         await self._session.close()
@@ -66,14 +55,7 @@ class WorkloadHttp:
         try:
             async with (
                 asyncio.timeout_at(by),
-                self._session.request(
-                    method,
-                    URL(url, encoded=True),
-                    headers=headers,
-                    data=body,
-                    allow_redirects=False,
-                    ssl=tls or True,
-                ) as response,
+                outgoing.request(self._session, method, url, headers=headers, data=body, tls=tls) as response,
             ):
                 return await _heard(response, reads_success=reads_success)
         except TimeoutError as timeout:
@@ -88,18 +70,10 @@ class WorkloadHttp:
 
 
 async def _heard(response: aiohttp.ClientResponse, *, reads_success: bool) -> Said:
+    """A body that is larger than an answer may be, or compressed unasked, is None."""
     wanted = reads_success or not 200 <= response.status < 300
-    body = await _bounded(response) if wanted else b""
+    try:
+        body = await outgoing.bounded(response, outgoing.ANSWER_BYTES) if wanted else b""
+    except outgoing.BodyRefused:
+        body = None
     return Said(response.status, body, response.headers.get("Retry-After"))
-
-
-async def _bounded(response: aiohttp.ClientResponse) -> bytes | None:
-    """Return the body, or None where it is larger than an answer may be, or compressed unasked."""
-    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        return None
-    content = bytearray()
-    async for chunk in response.content.iter_any():
-        content += chunk
-        if len(content) > ANSWER_BYTES:
-            return None
-    return bytes(content)

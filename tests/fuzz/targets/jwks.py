@@ -8,7 +8,7 @@ from yarl import URL
 
 from weft.auth.jwks import MOST_KEYS, Document, read_document, read_keys
 from weft.auth.keys import ALGORITHM, LONGEST_KID
-from weft.auth.transport import Unreachable
+from weft.outgoing import Unreachable
 
 ADDRESS = "https://login.microsoftonline.com/common/v2.0/.well-known/openid-configuration"
 DOCUMENT = Document(

@@ -23,13 +23,14 @@ from joserfc.jwk import RSAKey
 
 from tests.auth.conftest import NOW, Forger, StillClock, base64url, claims_for
 from tests.auth.issuer_server import OF_CONNECTIONS, TENANT, Fault, IssuerServer, NoNames, Part
-from weft.auth import transport, trust
+from weft import outgoing
+from weft.auth import remote_keys
 from weft.auth.bearer import BearerVerifier
 from weft.auth.certificate import Certificate
 from weft.auth.errors import KeysUnavailable, TokenRefused
 from weft.auth.jwks import MOST_KEYS
 from weft.auth.keys import Keys
-from weft.auth.trust import MOST_WAITING, RemoteKeys
+from weft.auth.remote_keys import MOST_WAITING, RemoteKeys
 from weft.catalog.addresses import AddressRefused
 from weft.catalog.model import Principal
 
@@ -523,7 +524,7 @@ async def test_keys_are_only_taken_from_an_answer_that_is_a_success(status: int)
 
 async def test_good_keys_in_more_than_a_mebibyte_are_not_taken() -> None:
     async with IssuerServer([jwk_of()]) as server, trusting(server.issuer) as trusted:
-        server.keys = {"keys": [jwk_of(KEYS[1], "two")], "padding": " " * transport.ANSWER_BYTES}
+        server.keys = {"keys": [jwk_of(KEYS[1], "two")], "padding": " " * outgoing.ANSWER_BYTES}
         trusted.clock.move(seconds=30)
 
         assert not await trusted.keys.refreshed()
@@ -585,7 +586,7 @@ async def test_the_log_of_a_fault_holds_nothing_that_the_issuer_said(
 
 
 def test_the_numbers_that_are_promised() -> None:
-    assert timedelta(seconds=30) == trust.REFETCH_AFTER
-    assert timedelta(hours=24) == trust.GOOD_FOR
-    assert transport.ANSWER_SECONDS == 5
-    assert transport.ANSWER_BYTES == 1024 * 1024
+    assert timedelta(seconds=30) == remote_keys.REFETCH_AFTER
+    assert timedelta(hours=24) == remote_keys.GOOD_FOR
+    assert outgoing.ANSWER_SECONDS == 5
+    assert outgoing.ANSWER_BYTES == 1024 * 1024
