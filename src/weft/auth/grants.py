@@ -7,6 +7,7 @@ library which knows these needs nothing else.
 from __future__ import annotations
 
 import base64
+import re
 import threading
 from collections import deque
 from collections.abc import Mapping
@@ -31,6 +32,9 @@ LONGEST_MESSAGE: Final = 1000
 MOST_GUESSES: Final = 10
 GUESSES_WITHIN: Final = timedelta(minutes=1)
 
+# A message may quote what was sent, and a form that is put together wrongly has secrets in any field.
+_SECRET: Final = re.compile(r"eyJ[\w.-]+|weft1\.[\w-]+|(?<=secret=)[^\s&]+", re.ASCII)
+
 
 class GrantRefused(Exception):
     """*error* is OAuth's word, *code* the number of Entra's error, *status* as Entra answers."""
@@ -38,10 +42,10 @@ class GrantRefused(Exception):
     def __init__(
         self, error: str, code: int, message: str, *, status: int = 400, retry_after: int = 0
     ) -> None:
-        super().__init__(f"AADSTS{code}: {message}")
         self.error = error
         self.code = code
-        self.message = _brief(message, LONGEST_MESSAGE)
+        self.message = _SECRET.sub("[secret]", _brief(message, LONGEST_MESSAGE))
+        super().__init__(f"AADSTS{code}: {self.message}")
         self.status = status
         self.retry_after = retry_after
 

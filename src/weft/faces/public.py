@@ -11,6 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from weft.auth.grants import unknown_tenant
+from weft.faces.login.answers import refusal
+
 TENANT = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 Readiness = Callable[[], Awaitable[Mapping[str, bool]]]
@@ -24,12 +27,12 @@ def routes(readiness: Readiness, discovery: Discovery, key_set: KeySet) -> list[
     async def openid_configuration(request: Request) -> Response:
         tenant = request.path_params["tenant"]
         if TENANT.fullmatch(tenant) is None:
-            return Response(status_code=404)
+            return _no_tenant(request)
         return _json(200, discovery(f"{request.url.scheme}://{request.url.netloc}", tenant))
 
     async def keys(request: Request) -> Response:
         if TENANT.fullmatch(request.path_params["tenant"]) is None:
-            return Response(status_code=404)
+            return _no_tenant(request)
         return _json(200, key_set())
 
     return [
@@ -51,6 +54,13 @@ def health(readiness: Readiness) -> list[BaseRoute]:
         return _json(200 if ready else 503, {"status": "ready" if ready else "not ready", "parts": parts})
 
     return [Route("/livez", livez), Route("/readyz", readyz)]
+
+
+def _no_tenant(request: Request) -> Response:
+    """Return the answer for a path that names no tenant: in the words of the token endpoint beside it."""
+    refused = unknown_tenant(request.path_params["tenant"])
+    refused.status = 404
+    return refusal(request, refused)
 
 
 def _json(status: int, body: object) -> Response:

@@ -76,6 +76,29 @@ def check(answer: httpx.Response) -> None:
     assert body["error_description"].startswith(f"AADSTS{body['error_codes'][0]}: ")
 
 
+@pytest.mark.parametrize("start", ["grant_type=x*", "grant_type=client_credentials&scope=x*"])
+@pytest.mark.parametrize("first", ["client_secret", "assertion", "refresh_token"])
+def test_a_form_that_is_put_together_wrongly_is_not_told_with_its_secrets(
+    endpoint: Endpoint, start: str, first: str
+) -> None:
+    held = {
+        "client_secret": endpoint.secret,
+        "assertion": endpoint.assertion,
+        "refresh_token": "weft1.OSPmM9PU6ODZbbwZk2lXIMaC-u9JubnXcecau60SL3x0s8NfcDg9Mp",
+    }
+    proof = f"client_id={endpoint.app.client_id}&client_secret={endpoint.secret}"
+
+    answer = endpoint.post(
+        f"/{endpoint.tenant}/oauth2/v2.0/token",
+        f"{start}{first}={held[first]}&{proof}".encode(),
+        {"Content-Type": "application/x-www-form-urlencoded"},
+    )
+
+    check(answer)
+    assert answer.status_code == 400
+    assert held[first][:40] not in answer.text
+
+
 def values(endpoint: Endpoint) -> st.SearchStrategy[str]:
     known = [
         "client_credentials", JWT_BEARER, "refresh_token", "on_behalf_of", endpoint.app.client_id,
