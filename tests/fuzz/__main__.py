@@ -2,8 +2,9 @@
 
 Usage: `make fuzz`, or `python -m tests.fuzz --seconds 30 --seed 7`.
 Exits 1 where an answer was a 5xx, a redirect or without its envelope, where no answer came, where a good
-request was refused, where somebody was given what they have no right to, where a signature of a blob was
-told or kept, where the server logged a traceback, or where it no longer takes a job or an import at the end.
+request was refused, where somebody was given what they have no right to, where a signature of a blob,
+a token or a secret was told or kept, where a file lies where it may not, where the server logged a traceback,
+or where it no longer takes a job or an import at the end.
 The seed makes the same requests again, but for what answers told: where a list goes on.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import random
 import re
 import sys
@@ -20,18 +22,25 @@ from collections import Counter
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.fuzz.answers import Answer, fault, read_answer, unexpected
+from tests.fuzz.answers import Answer
+from tests.fuzz.bends import as_json
 from tests.fuzz.blobs import TWINS, Blobs, Secrets, sound
-from tests.fuzz.callers import Callers
+from tests.fuzz.callers import Callers, Rights
+from tests.fuzz.core import CoreRequests
 from tests.fuzz.ending import Ending, left_behind
+from tests.fuzz.hosted import HostRequests
+from tests.fuzz.judge import Judge
+from tests.fuzz.lake import LakeRequests
+from tests.fuzz.lines import Lines, Places
+from tests.fuzz.login import Clients, LoginRequests
 from tests.fuzz.message import Request
-from tests.fuzz.requests import Generator
+from tests.fuzz.requests import Face, Generator
 from tests.fuzz.storage import Storage
 from tests.fuzz.twins import TwinsRequests
-from tests.fuzz.twins_answers import twins_fault
 from tests.torture.ledger import Ledger
 from tests.torture.load import Site
 from tests.torture.server import Credentials, Server
+from tests.torture.workload import ITEM_TYPE
 
 CONNECTIONS = 8
 GOOD_EVERY = 100
@@ -71,9 +80,10 @@ class Fuzz:
         folder = self._scratch / "blobs"
         self._blobs = Blobs(folder / "root", folder / "outside", self._storage.url, self._storage.forbidden)
         self._blobs.write(self._chance)
+        hooked = ("--workload", "tests.fuzz.workload:workload")
         blobs = ("--blob-root", str(self._blobs.root), "--blob-host", self._blobs.storage)
         at_once = ("--bulk-jobs", str(1 + self._seed % MOST_BULK_JOBS))
-        self._server = Server(self._scratch, "--profile", self._profile, *at_once, *blobs)
+        self._server = Server(self._scratch, "--profile", self._profile, *at_once, *blobs, *hooked)
         try:
             await self._start()
             await self._send_all(time.monotonic() + seconds)
@@ -86,24 +96,73 @@ class Fuzz:
 
     async def _start(self) -> None:
         """Start the server, make an item through Core, and a generator that knows both."""
-        credentials = Credentials.sign(self._server.data)
-        self._callers = Callers.sign(self._server.data)
+        data = self._server.data
+        credentials = Credentials.sign(data)
+        callers, clients, rights = Callers.sign(data), Clients.register(data), Rights.sign(data)
         await self._server.launch()
         await self._server.ready()
         address = urlsplit(self._server.url)
-        self._address = (address.hostname or "", address.port or 0)
+        told = json.loads((data / "server.json").read_bytes())
+        self._places = Places.of(address.hostname or "", told, address.port or 0, data)
         site = Site(Ledger(), credentials, self._scratch, random.Random(self._seed))
         await site.connect(self._server.url)
         await site.disconnect()
-        self._twins = TwinsRequests(self._chance, self._callers, self._blobs, address.netloc)
-        self._generator = Generator(
+        entitled = rights.entitled | {"workload": rights.hosts | {credentials.host["Authorization"]}}
+        entitled["core"] |= {credentials.core["Authorization"]}
+        self._clients = clients
+        self._judge = Judge(callers, clients, self._secrets, entitled)
+        self._twins = TwinsRequests(self._chance, callers, self._blobs, address.netloc)
+        faces = self._faces(credentials, rights, address.netloc, site.item)
+        faces["onelake"] = await self._lake(credentials, rights, address.netloc)
+        kept = (site.item, site.item.partition("/items/")[0])
+        self._generator = Generator(self._chance, faces, kept=kept)
+
+    async def _lake(self, credentials: Credentials, rights: Rights, address: str) -> LakeRequests:
+        """Make an item of its own, which nobody else knows of."""
+        headers = tuple(({"Host": address} | credentials.core).items())
+        workspace = await self._made(Request("POST", "/v1/workspaces", headers, b'{"displayName": "lake"}'))
+        body = as_json({"displayName": "thing", "type": ITEM_TYPE})
+        items = f"/v1/workspaces/{workspace}/items"
+        return LakeRequests(
             self._chance,
-            core=credentials.core,
-            host=credentials.host,
-            item=site.item,
-            address=address.netloc,
-            twins=self._twins,
+            owner=rights.storage,
+            others=(credentials.core["Authorization"], rights.foreign_storage, "Bearer x", ""),
+            item=f"{items}/{await self._made(Request('POST', items, headers, body))}",
+            names=(f"thing.{ITEM_TYPE}",),
         )
+
+    async def _made(self, request: Request) -> str:
+        """Send *request* and return the id of what it made."""
+        answer = await self._send_once(request)
+        if answer is None or answer.status != 201:
+            raise RuntimeError(f"nothing is made: {answer}")
+        id: str = json.loads(answer.body)["id"]
+        return id
+
+    def _faces(self, credentials: Credentials, rights: Rights, address: str, item: str) -> dict[str, Face]:
+        chance, here = self._chance, {"Host": address}
+        core, host = here | credentials.core, here | credentials.host
+        self._host = HostRequests(
+            chance,
+            headers=tuple(host.items()),
+            hooked=tuple((host | {"Authorization": rights.hooked}).items()),
+            others=(credentials.core["Authorization"], rights.hooked, rights.nobody, rights.control),
+        )
+        others = (credentials.host["Authorization"], rights.storage, rights.control)
+        control = (("Authorization", rights.control),)
+        asked = {
+            name: CoreRequests(
+                chance,
+                headers=tuple(core.items()),
+                control=control,
+                others=others,
+                item=item,
+                fabric=name == "fabric",
+            )
+            for name in ("core", "fabric")
+        }
+        login = LoginRequests(chance, self._clients, address)
+        return {"twins": self._twins, "workload": self._host, **asked, "login": login}
 
     async def _send_all(self, until: float) -> None:
         async with asyncio.TaskGroup() as group:
@@ -111,63 +170,50 @@ class Fuzz:
                 group.create_task(self._send_until(until))
 
     async def _send_until(self, until: float) -> None:
-        while time.monotonic() < until and len(self.faults) < MOST_FAULTS:
-            try:
-                await self._talk(until)
-            except (ConnectionError, asyncio.IncompleteReadError):
-                self._counts["connections ended by the server"] += 1
-
-    async def _talk(self, until: float) -> None:
-        """Send requests over one connection until the server closes it."""
-        reader, writer = await asyncio.open_connection(*self._address)
+        lines = Lines(self._places)
         try:
-            while time.monotonic() < until:
-                good = (self._counts["requests"] + 1) % GOOD_EVERY == 0
-                request = self._generator.good_create() if good else self._generator.next()
-                answer = await self._exchange(reader, writer, request)
-                if answer is None or "close" in answer.headers.get("connection", ""):
-                    return
+            while time.monotonic() < until and len(self.faults) < MOST_FAULTS:
+                await self._send_next(lines)
         finally:
-            writer.close()
+            lines.close()
 
-    async def _exchange(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Request
-    ) -> Answer | None:
+    async def _send_next(self, lines: Lines) -> None:
+        good = (self._counts["requests"] + 1) % GOOD_EVERY == 0
+        face, request = (self._host, self._host.good_create()) if good else self._generator.next()
+        try:
+            answer = await self._exchange(lines, request)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            self._counts["connections ended by the server"] += 1
+            return
+        if answer is not None and request.face != "":
+            face.hear(request, answer)
+
+    async def _exchange(self, lines: Lines, request: Request) -> Answer | None:
         """Send *request*, judge its answer and return it."""
         self._counts["requests"] += 1
         self._secrets.note(request)
         began = time.monotonic()
-        writer.write(request.encoded())
         try:
-            answer = await read_answer(reader, request)
+            answer = await lines.exchange(request)
         except TimeoutError:
             self._fault(request, "no answer in time")
             return None
         self._slowest = max(self._slowest, (time.monotonic() - began, _shown(request)[:300]))
-        self._judge(request, answer)
-        return answer
+        return self._judged(request, answer)
 
-    def _judge(self, request: Request, answer: Answer | None) -> None:
+    def _judged(self, request: Request, answer: Answer | None) -> Answer | None:
+        """Return the answer where nothing is wrong with it."""
         if answer is None:
             self._fault(request, "the connection was closed without an answer")
-            return
+            return None
         self._counts[f"{request.face or 'elsewhere':9} {answer.status}"] += 1
-        if wrong := self._wrong(request, answer):
+        if wrong := self._judge.wrong(request, answer):
             self._fault(request, wrong)
-        elif request.face == "twins":
-            self._twins.hear(request, answer)
-
-    def _wrong(self, request: Request, answer: Answer) -> str:
-        if self._secrets.told_in(f"{answer.headers} {answer.body.decode('latin-1')}"):
-            return f"a signature is told: {answer.body!r}"
-        if request.face == "twins":
-            wrong = twins_fault(request, answer, self._callers.role(request))
-        else:
-            wrong = fault(request, answer)
-        return wrong or unexpected(request, answer)
+            return None
+        return answer
 
     async def _check_alive(self) -> None:
-        await self._send_once(self._generator.good_create())
+        await self._send_once(self._host.good_create())
         ending = Ending(self._send_once, self._twins, self._blobs)
         if wrong := await ending.check():
             self.faults.append(wrong)
@@ -175,14 +221,14 @@ class Fuzz:
         self._counts.update({f"told: {what}": count for what, count in self._twins.heard.items()})
 
     async def _send_once(self, request: Request) -> Answer | None:
-        reader, writer = await asyncio.open_connection(*self._address)
+        lines = Lines(self._places)
         try:
-            return await self._exchange(reader, writer, request)
+            return await self._exchange(lines, request)
         finally:
-            writer.close()
+            lines.close()
 
     def _check_traces(self) -> None:
-        self.faults += left_behind(self._scratch, self._blobs, self._secrets)
+        self.faults += left_behind(self._scratch, self._blobs, self._secrets, self._clients)
         if TRACEBACK in self._server.log.read_text("latin-1"):
             self.faults.append(f"the server failed inside:\n{self._server.log_end()}")
         if self._storage.calls_forbidden:

@@ -13,6 +13,7 @@ ANSWER_SECONDS = 15.0
 # Said before any path is known, so in no contract's envelope.
 NO_HTTP = "InvalidRequest"
 TOO_LONG = "RequestHeaderFieldsTooLarge"
+BUSY = "ItemHookFailed"
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,19 @@ async def read_answer(reader: asyncio.StreamReader, request: Request) -> Answer 
 
 def fault(request: Request, answer: Answer) -> str:
     """Return what is wrong with an answer of Core or of a Workload, or nothing."""
-    if answer.status >= 500:
+    if answer.status >= 500 and not _waits_for_another(request, answer):
         return f"a {answer.status}"
     if 300 <= answer.status < 400:
         return f"a redirect to {answer.headers.get('location')}"
     if answer.status < 300 or request.method == "HEAD":
         return ""
     return _envelope_fault(request, answer)
+
+
+def _waits_for_another(request: Request, answer: Answer) -> bool:
+    """Return whether a host says that a hook of the item, which others wait for, has not ended in time."""
+    busy = answer.status == 503 and "retry-after" in answer.headers
+    return busy and request.face == "workload" and (_envelope(answer) or {}).get("errorCode") == BUSY
 
 
 def is_of_no_face(request: Request, answer: Answer) -> bool:
@@ -60,6 +67,12 @@ def unexpected(request: Request, answer: Answer) -> str:
     if not request.expected or answer.status in request.expected or waits:
         return ""
     return f"a good request was answered {answer.status} {answer.body[:300]!r}"
+
+
+def core_envelope(answer: Answer) -> bool:
+    """Return whether *answer* is an error in Core's words."""
+    body = _envelope(answer)
+    return body is not None and answer.headers.get("x-ms-public-api-error-code") == body["errorCode"]
 
 
 def _envelope_fault(request: Request, answer: Answer) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from tests.fuzz.message import Request
 
 Bend = Callable[[Request], Request]
+Header = tuple[str, str]
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "QUERY", "get")
 

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 from tests.fuzz.answers import Answer
 from tests.fuzz.blobs import TWINS, Blobs, Secrets, sound
+from tests.fuzz.lake import MARK
+from tests.fuzz.login import Clients
 from tests.fuzz.message import Request
 from tests.fuzz.twins import TwinsRequests
 
@@ -94,11 +96,16 @@ class Ending:
             request = self._requests.get_onward(urlsplit(page["nextLink"]))
 
 
-def left_behind(scratch: Path, blobs: Blobs, secrets: Secrets) -> Iterator[str]:
+def left_behind(scratch: Path, blobs: Blobs, secrets: Secrets, clients: Clients) -> Iterator[str]:
     """Yield what the server wrote that it must not have written, in its files, its log and outside."""
     outside = {path.name: path.read_bytes() for path in blobs.outside.iterdir()}
     if outside != {"secret.ndjson": sound(TWINS)}:
         yield f"what lies outside of the root has changed: {list(outside)}"
+    lake = scratch / "data" / "onelake"
     for path in scratch.rglob("*"):
-        if path.is_file() and not path.is_symlink() and secrets.told_in(path.read_text("latin-1")):
-            yield f"a signature was written to {path.relative_to(scratch)}"
+        if path.name.startswith(MARK) and not path.is_relative_to(lake):
+            yield f"a file of OneLake lies at {path.relative_to(scratch)}"
+        if path.is_file() and not path.is_symlink():
+            text = path.read_text("latin-1")
+            if secrets.told_in(text) or clients.told_in(text):
+                yield f"a signature, a token or a secret was written to {path.relative_to(scratch)}"

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from weft.contracts.hosts import LOGIN_HOSTS, ONELAKE_HOSTS
+
 LONGEST_HEAD_BYTES = 64 * 1024
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 TWINS = re.compile(
@@ -13,9 +15,15 @@ TWINS = re.compile(
 )
 
 
+LOGIN = re.compile(r"/issuer(?:/.*)?", re.I | re.A | re.S)
+
+
 @dataclass(frozen=True)
 class Request:
-    """*expected*: the statuses that a good request can have; a bent one has none."""
+    """*expected*: the statuses that a good request can have; a bent one has none.
+
+    *fabric*: it goes to the second listener, where its `Host` says who answers.
+    """
 
     method: str
     path: str
@@ -23,22 +31,42 @@ class Request:
     body: bytes = b""
     query: str = ""
     expected: tuple[int, ...] = ()
+    fabric: bool = False
 
     @property
     def face(self) -> str:
         """Return which contract's envelope an error must come in, or nothing where no face is meant."""
+        if self.fabric:
+            return self._face_of_host()
         if self.path.startswith("/workload/"):
             return "workload"
-        if TWINS.fullmatch(unquote(self.path)):
+        path = unquote(self.path)
+        if TWINS.fullmatch(path):
             return "twins"
+        if LOGIN.fullmatch(path):
+            return "login"
         return "core" if self.path.startswith("/v1/") else ""
+
+    def _face_of_host(self) -> str:
+        """Whom nobody answers for is turned away in Core's words."""
+        hosts = [host.lower().removesuffix(":443") for host in self.header("Host")]
+        if len(hosts) != 1:
+            return "core"
+        if hosts[0] in LOGIN_HOSTS:
+            return "login"
+        return "onelake" if hosts[0] in ONELAKE_HOSTS else "core"
 
     @property
     def is_http(self) -> bool:
         """Tell whether the head can be read: upper-case method, target in ASCII, no control characters."""
         values = "".join(value for _, value in self.headers)
         target = f"{self.path}{self.query}"
-        return self.method.isupper() and target.isascii() and not CONTROL.search(_line(target + values))
+        return (
+            self.method.isupper()
+            and bool(self.path)
+            and target.isascii()
+            and not CONTROL.search(_line(target + values))
+        )
 
     def header(self, name: str) -> list[str]:
         """Return the values of the headers of that name, as the server reads them."""

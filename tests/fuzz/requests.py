@@ -3,92 +3,53 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
-from uuid import UUID
+from typing import Final, Protocol
+from urllib.parse import unquote
 
-from tests.fuzz.bends import Bends, as_json
+from tests.fuzz.answers import Answer
+from tests.fuzz.bends import Bend, Bends
 from tests.fuzz.message import Request
-from tests.fuzz.twins import TwinsRequests
-from tests.torture.workload import ITEM_TYPE
+
+SHARES: Final[Mapping[str, int]] = {
+    "twins": 40,
+    "workload": 20,
+    "core": 14,
+    "login": 12,
+    "onelake": 10,
+    "fabric": 4,  # Core again, at its own name behind the second listener
+}
+"""How many of a hundred requests are meant for each face."""
+
+
+class Face(Protocol):
+    """Makes good requests to one face, from what its answers told, and bends them in ways of its own."""
+
+    @property
+    def bends(self) -> Sequence[Bend]: ...
+
+    def good(self) -> Request: ...
+
+    def hear(self, request: Request, answer: Answer) -> None: ...
 
 
 class Generator:
-    """*core* and *host* are header lines that authorise; *item* is the path of a known item below /v1."""
+    """*faces* are those of SHARES, by name. *kept*: paths of what other requests need, and so must stay."""
 
     def __init__(
-        self,
-        chance: random.Random,
-        *,
-        core: Mapping[str, str],
-        host: Mapping[str, str],
-        item: str,
-        address: str,
-        twins: TwinsRequests,
+        self, chance: random.Random, faces: Mapping[str, Face], *, kept: Collection[str] = ()
     ) -> None:
+        self._kept = frozenset(path.lower() for path in kept)
         self._chance = chance
-        self._core = (("Host", address), *core.items())
-        self._host = (("Host", address), *host.items())
-        self._item = item
-        self._workspace = item.partition("/items/")[0]
-        self._twins = twins
+        self._faces = [faces[name] for name in SHARES]
         self._bends = Bends(chance)
 
-    def next(self) -> Request:
-        """Return a request that was good and is bent in none to three places."""
-        if self._chance.random() < 0.6:
-            return self._bends.bend(self._twins.good(), self._twins.bends)
-        good = self._chance.choice((self._good_host, self._good_core))()
-        return self._bends.bend(good, (self._foreign_caller,))
+    def next(self) -> tuple[Face, Request]:
+        """Return a request that was good and is bent in none to three places, and whose answer it hears."""
+        (face,) = self._chance.choices(self._faces, weights=list(SHARES.values()))
+        return face, self._spare(self._bends.bend(face.good(), face.bends))
 
-    # ---- good requests
-
-    def good_create(self) -> Request:
-        body = as_json({"invokeType": "Manual"})
-        return Request("POST", self._instance(), self._host, body, expected=(202, 409))
-
-    def _good_host(self) -> Request:
-        dice = self._chance.random()
-        if dice < 0.5:
-            body = {"invokeType": "Scheduled", "creationPayload": {"priority": "low", "numbers": [1, 2.5]}}
-            return Request("POST", self._instance(), self._host, as_json(body))
-        if dice < 0.75:
-            return Request("GET", self._instance(), self._host)
-        return Request("POST", f"{self._instance()}/cancel", self._host)
-
-    def _good_core(self) -> Request:
-        jobs = f"{self._item}/jobs"
-        name = f"n {self._chance.random()}"
-        known: tuple[tuple[str, str, Any], ...] = (
-            ("POST", f"{jobs}/quick/instances", {"executionData": {"a": 1}}),
-            ("POST", f"{jobs}/instances?jobType=fails", None),
-            ("GET", f"{jobs}/instances", None),
-            ("GET", f"{jobs}/instances/{self._uuid()}", None),
-            ("POST", f"{jobs}/instances/{self._uuid()}/cancel", None),
-            ("GET", "/v1/workspaces", None),
-            ("POST", "/v1/workspaces", {"displayName": name, "description": "d"}),
-            ("GET", self._workspace, None),
-            ("GET", f"{self._workspace}/items", None),
-            ("POST", f"{self._workspace}/items", {"displayName": name, "type": ITEM_TYPE}),
-            ("GET", self._item, None),
-        )
-        method, target, body = self._chance.choice(known)
-        path, _, query = target.partition("?")
-        return Request(method, path, self._core, b"" if body is None else as_json(body), query)
-
-    def _instance(self) -> str:
-        workspace = self._uuid()
-        kind = self._chance.choice(("quick", "fails"))
-        return (
-            f"/workload/workspaces/{workspace}/items/{ITEM_TYPE}/{self._uuid()}"
-            f"/jobTypes/{kind}/instances/{self._uuid()}"
-        )
-
-    def _uuid(self) -> str:
-        # Few ids, so that requests meet the jobs of others.
-        return str(UUID(int=self._chance.randrange(50) << 64 | 0x4 << 76, version=4))
-
-    def _foreign_caller(self, request: Request) -> Request:
-        other = self._core if request.face == "workload" else self._host
-        return replace(request, headers=other)
+    def _spare(self, request: Request) -> Request:
+        is_kept = unquote(request.path).lower().rstrip("/") in self._kept
+        return replace(request, method="GET") if is_kept and request.method == "DELETE" else request

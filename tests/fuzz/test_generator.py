@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
 from tests.fuzz.answers import Answer, fault, unexpected
-from tests.fuzz.blobs import Blobs
+from tests.fuzz.blobs import Blobs, Secrets
 from tests.fuzz.callers import Callers
+from tests.fuzz.core import CoreRequests
+from tests.fuzz.hosted import HostRequests
+from tests.fuzz.judge import Judge
+from tests.fuzz.lake import LakeRequests, lake_fault
+from tests.fuzz.login import Client, Clients, LoginRequests, login_fault
 from tests.fuzz.message import Request
-from tests.fuzz.requests import Generator
+from tests.fuzz.requests import SHARES, Face, Generator
 from tests.fuzz.twins import TwinsRequests
 
 ITEM = "/v1/workspaces/00000000-0000-4000-8000-000000000001/items/00000000-0000-4000-8000-000000000002"
 CALLERS = Callers(owners=("Bearer o",), readers=("Bearer r",), outsiders=("Bearer x",), strangers=("o",))
+TENANT = "9c734a2b-625c-488a-a9f2-994133d51c09"
 PLACES = {
-    "/jobs/imports", "/jobs/deletions", "/models", "/digitaltwins", "/query", "/eventroutes",
-    "/weft/v1/twins",
+    "^/jobs/imports", "^/jobs/deletions", "^/models", "^/digitaltwins", "^/query", "^/eventroutes",
+    "^/weft/v1/twins", "^/v1/workspaces$", "/items$", "/getDefinition$", "/updateDefinition$",
+    "/resolvePermissions$", "/payload$", "/jobTypes/quick/", "/onCreateJobInstance$",
+    "/onGetJobInstanceStatus$", "/onCancelJobInstance$", "/OnCreateItem$", "/OnUpdateItem$", "/OnDeleteItem$",
+    "/OnRestoreItem$", "^/workload/resolve$", "^/workload/resolve-endpoint$", "^/issuer/.*/token$",
+    "^/[^/]*/oauth2/v2.0/token$", "^/[^/]*/oauth2/token$", "/openid-configuration$", "discovery/keys$",
+    "^/common/discovery/instance$", "/Files/", "/Tables/",
 }  # fmt: skip
+Generate = Callable[[int, int], list[Request]]
 
 
 @pytest.fixture(scope="module")
@@ -31,47 +45,82 @@ def blobs(tmp_path_factory: pytest.TempPathFactory) -> Blobs:
     return made
 
 
-def _generator(seed: int, blobs: Blobs) -> Generator:
-    chance = random.Random(seed)
-    return Generator(
-        chance,
-        core={"Authorization": "a"},
-        host={"Authorization": "b"},
-        item=ITEM,
-        address="h",
-        twins=TwinsRequests(chance, CALLERS, blobs, "h"),
+@pytest.fixture(scope="module")
+def clients() -> Clients:
+    return Clients(TENANT, (Client("app-1", "secret-1", "assertion-1"),))
+
+
+def _faces(chance: random.Random, blobs: Blobs, clients: Clients) -> dict[str, Face]:
+    headers, others = (("Host", "h"), ("Authorization", "a")), ("Bearer x",)
+    core, fabric = (
+        CoreRequests(
+            chance,
+            headers=headers,
+            control=(("Authorization", "c"),),
+            others=others,
+            item=ITEM,
+            fabric=fabric,
+        )
+        for fabric in (False, True)
     )
+    return {
+        "twins": TwinsRequests(chance, CALLERS, blobs, "h"),
+        "workload": HostRequests(chance, headers=headers, hooked=headers, others=others),
+        "core": core,
+        "fabric": fabric,
+        "login": LoginRequests(chance, clients, "h"),
+        "onelake": LakeRequests(chance, owner="a", others=others, item=ITEM, names=("n",)),
+    }
 
 
-def test_a_seed_makes_the_same_requests_again(blobs: Blobs) -> None:
-    first, second = _generator(7, blobs), _generator(7, blobs)
+@pytest.fixture(scope="module")
+def generate(blobs: Blobs, clients: Clients) -> Generate:
+    def generated(seed: int, count: int) -> list[Request]:
+        chance = random.Random(seed)
+        generator = Generator(chance, _faces(chance, blobs, clients), kept=(ITEM,))
+        return [generator.next()[1] for _ in range(count)]
 
-    assert [first.next() for _ in range(500)] == [second.next() for _ in range(500)]
+    return generated
 
 
-def test_requests_of_all_faces_and_of_every_bend_are_made(blobs: Blobs) -> None:
-    generator = _generator(1, blobs)
+def test_a_seed_makes_the_same_requests_again(generate: Generate) -> None:
+    assert generate(7, 500) == generate(7, 500)
 
-    made = [generator.next() for _ in range(3000)]
 
-    assert {request.face for request in made} >= {"core", "workload", "twins"}
+def test_requests_of_all_faces_and_of_every_bend_are_made(generate: Generate) -> None:
+    made = generate(1, 3000)
+
+    assert {request.face for request in made} >= {"core", "workload", "twins", "login", "onelake"}
     assert all(request.encoded().count(b"\r\n\r\n") >= 1 for request in made)
     assert len({request.method for request in made}) == 10
 
 
-def test_every_place_of_the_twins_face_is_asked_often(blobs: Blobs) -> None:
-    generator = _generator(2, blobs)
+def test_each_face_is_asked_as_often_as_it_should(generate: Generate) -> None:
+    asked = Counter(request.face for request in generate(5, 4000))
 
-    paths = [generator.next().path for _ in range(5000)]
+    shares = {**SHARES, "core": SHARES["core"] + SHARES["fabric"]}
+    for face in ("twins", "workload", "core", "login", "onelake"):
+        assert 0.7 < asked[face] / 40 / shares[face] < 1.4, asked
 
-    asked = Counter(place for path in paths for place in PLACES if path.startswith(place))
-    assert min(asked[place] for place in PLACES) > 10, asked
+
+def test_every_place_is_asked_often(generate: Generate) -> None:
+    paths = [request.path for request in generate(2, 5000)]
+
+    asked = Counter(place for path in paths for place in PLACES if re.search(place, path))
+    assert min(asked[place] for place in PLACES) >= 8, asked
 
 
-def test_a_bent_request_expects_nothing_and_a_good_one_its_statuses(blobs: Blobs) -> None:
-    generator = _generator(3, blobs)
+def test_what_others_need_is_never_deleted(generate: Generate) -> None:
+    made = generate(6, 20_000)
 
-    made = [request for request in (generator.next() for _ in range(2000)) if request.face == "twins"]
+    assert any(request.method == "DELETE" and request.path.startswith(f"{ITEM[:20]}") for request in made)
+    assert not [
+        request for request in made if request.method == "DELETE" and request.path.lower() == ITEM.lower()
+    ]
+
+
+def test_a_bent_request_expects_nothing_and_a_good_one_its_statuses(generate: Generate) -> None:
+    made = [request for request in generate(3, 2000) if request.face == "twins"]
 
     good = [request for request in made if request.expected]
     assert 0.08 < len(good) / len(made) < 0.3
@@ -135,3 +184,116 @@ def test_what_an_answer_tells_is_asked_for_again(blobs: Blobs) -> None:
     onward = [request for request in made if "T1" in request.query or b"T2" in request.body]
     assert {request.path for request in onward} == {"/models", "/query"}
     assert all(request.header("authorization") == ["Bearer r"] for request in onward)
+
+
+def test_the_host_says_which_face_of_the_second_listener_is_meant() -> None:
+    named = {
+        "login.microsoftonline.com": "login",
+        "STS.windows.net:443": "login",
+        "onelake.dfs.fabric.microsoft.com": "onelake",
+        "api.fabric.microsoft.com": "core",
+        "evil.example": "core",
+    }
+
+    faces = {host: Request("GET", "/x", (("Host", host),), fabric=True).face for host in named}
+
+    assert faces == named
+    assert Request("GET", "/x", (), fabric=True).face == "core"
+
+
+TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJhIn0xx." + "A" * 50
+ENTRA = {
+    "error": "e", "error_description": "AADSTS7: m", "error_codes": [7],
+    "timestamp": "t", "trace_id": "i", "correlation_id": "c",
+}  # fmt: skip
+GRANT = {"token_type": "Bearer", "access_token": TOKEN}
+NOT_KEPT = {"cache-control": "no-store"}
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "said"),
+    [
+        (500, {}, ENTRA, "a 500"),
+        (302, {}, ENTRA, "a 302"),
+        (400, {}, {"error": {"code": "x"}}, "no envelope"),
+        (400, {}, {**ENTRA, "error_codes": []}, "no code"),
+        (400, {}, {**ENTRA, "error_codes": [8]}, "the description does not say 8"),
+        (400, {}, {**ENTRA, "trace_id": None}, "no trace"),
+        (400, {}, {**ENTRA, "error_uri": "secret-1"}, "a secret is told"),
+        (400, {}, {**ENTRA, "error_uri": TOKEN}, "a secret is told"),
+        (200, {}, GRANT, "a 200 that may be kept"),
+        (200, NOT_KEPT, {}, "no token"),
+        (200, NOT_KEPT, GRANT, "a token is given to somebody without a secret"),
+        (400, {}, ENTRA, ""),
+    ],
+)
+def test_an_answer_of_the_sign_in_service_is_judged(
+    status: int, headers: dict[str, str], body: object, said: str, clients: Clients
+) -> None:
+    request = Request(
+        "POST", "/common/oauth2/v2.0/token", (("Host", "login.windows.net"),), b"a=b", fabric=True
+    )
+
+    told = login_fault(request, Answer(status, headers, json.dumps(body).encode()), clients)
+
+    assert told.startswith(said)
+    assert bool(told) == bool(said)
+
+
+def test_a_token_is_given_to_who_shows_the_secret(clients: Clients) -> None:
+    answer = Answer(200, NOT_KEPT, json.dumps(GRANT).encode())
+    form = Request("POST", "/issuer/t/oauth2/token", (), b"client_secret=secret%2D1")
+    basic = Request("POST", "/issuer/t/oauth2/token", (("Authorization", "Basic YTpzZWNyZXQtMQ=="),))
+
+    assert login_fault(form, answer, clients) == ""
+    assert login_fault(basic, answer, clients) == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "said"),
+    [
+        (503, {"x-ms-request-id": "i"}, {}, "a 503"),
+        (404, {}, {}, "no x-ms-request-id"),
+        (404, {"x-ms-request-id": "i"}, {"errorCode": "x"}, "no envelope"),
+        (404, {"x-ms-request-id": "i"}, {"error": {"code": "", "message": "m"}}, "no code"),
+        (404, {"x-ms-request-id": "i"}, {"error": {"code": "x", "message": "m"}}, "the header says None"),
+        (404, {"x-ms-request-id": "i", "x-ms-error-code": "x"}, {"error": {"code": "x", "message": "m"}}, ""),
+    ],
+)
+def test_an_answer_of_onelake_is_judged(
+    status: int, headers: dict[str, str], body: object, said: str
+) -> None:
+    request = Request("GET", "/w/i/Files/x", (("Host", "onelake.dfs.fabric.microsoft.com"),), fabric=True)
+
+    told = lake_fault(request, Answer(status, headers, json.dumps(body).encode()))
+
+    assert told.startswith(said)
+    assert bool(told) == bool(said)
+
+
+@pytest.mark.parametrize("path", ["/v1/workspaces", "/workload/x"])
+def test_who_has_no_right_is_given_nothing(path: str, clients: Clients) -> None:
+    judge = Judge(
+        CALLERS,
+        clients,
+        Secrets(),
+        {"core": frozenset(("Bearer c",)), "workload": frozenset(("w", "Bearer c"))},
+    )
+    good = Request("GET", path, (("Authorization", "Bearer c"),))
+    twice = Request("GET", path, (("Authorization", "Bearer c"),) * 2)
+
+    assert judge.wrong(good, Answer(200, {}, b"{}")) == ""
+    assert judge.wrong(twice, Answer(200, {}, b"{}")).startswith("somebody without a right")
+    assert judge.wrong(Request("GET", path, ()), Answer(200, {}, b"{}")).startswith(
+        "somebody without a right"
+    )
+    assert judge.wrong(good, Answer(200, {}, TOKEN.encode())).startswith("a token or a secret is told")
+
+
+def test_only_a_host_may_say_that_a_hook_is_busy() -> None:
+    body = b'{"errorCode": "ItemHookFailed", "message": "m", "source": "System"}'
+    busy = Answer(503, {"retry-after": "1"}, body)
+
+    assert fault(Request("POST", "/workload/x", ()), busy) == ""
+    assert fault(Request("POST", "/workload/x", ()), Answer(503, {}, body)) == "a 503"
+    assert fault(Request("POST", "/v1/x", ()), busy) == "a 503"

@@ -12,6 +12,8 @@ from tests.fuzz.answers import Answer
 from tests.fuzz.blobs import SPELLINGS, TWINS, Blobs, Secrets, sound
 from tests.fuzz.callers import OTHER_TENANT, Callers, Role
 from tests.fuzz.ending import left_behind
+from tests.fuzz.lake import MARK
+from tests.fuzz.login import Client, Clients
 from tests.fuzz.message import Request
 from tests.fuzz.queries import Queries
 from tests.fuzz.twins_answers import NO_SUCH_TENANT, TOO_FAST, UNAUTHORIZED, twins_fault
@@ -138,13 +140,23 @@ def test_traces_are_found_in_files_and_outside_of_the_root(tmp_path: Path) -> No
     blobs.write(random.Random(1))
     secrets = Secrets()
     secrets.note(Request("PUT", "/", (), f"sig={SECRET}".encode()))
+    clients = Clients("t", (Client("app", "secret-of-the-app", ""),))
+    lake = tmp_path / "data" / "onelake" / "w" / "i"
+    lake.mkdir(parents=True)
+    (lake / f"{MARK}1").touch()
 
-    assert list(left_behind(tmp_path, blobs, secrets)) == []
+    assert list(left_behind(tmp_path, blobs, secrets, clients)) == []
     (tmp_path / "server.log").write_text(f"x {SECRET}")
+    (tmp_path / "data" / "weft.db").write_text("x secret-of-the-app")
+    (tmp_path / "data" / f"{MARK}1").touch()
     (blobs.outside / "new").write_text("")
-    found = list(left_behind(tmp_path, blobs, secrets))
+    found = list(left_behind(tmp_path, blobs, secrets, clients))
     assert found[0].startswith("what lies outside of the root has changed")
-    assert found[1:] == ["a signature was written to server.log"]
+    assert sorted(found[1:]) == [
+        f"a file of OneLake lies at data/{MARK}1",
+        "a signature, a token or a secret was written to data/weft.db",
+        "a signature, a token or a secret was written to server.log",
+    ]
 
 
 def test_a_good_query_is_understood_in_both_profiles() -> None:
