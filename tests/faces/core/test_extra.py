@@ -92,6 +92,18 @@ async def test_the_exit_value_is_a_string_that_the_job_returned_under_that_name(
     assert ended["exitValue"] == shown
 
 
+async def test_a_result_is_shown_however_deep_it_is(served: Served, place: Place) -> None:
+    result = b'{"exitValue": "42", "deep": %s%s}' % (b"[" * 2000, b"]" * 2000)
+    id = await served.run(place)
+    core = await served.started()
+    await served.engine.finish(core, Completed(result), cancel_wins=False)
+
+    answer = await served.call("GET", f"/weft{place.instance(id)}")
+
+    assert answer.status == 200
+    assert result in answer.body
+
+
 async def test_an_error_is_shown_whole(served: Served, place: Place) -> None:
     id = await served.run(place)
     work = await hosted(served, id)

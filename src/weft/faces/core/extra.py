@@ -136,7 +136,10 @@ def _job_shown(job: Job, work: Job, request_id: str) -> JobShown:
 def _exit_value(result: bytes | None) -> str | None:
     if result is None or not result.startswith(b"{"):
         return None
-    value = decode_json(result, type=Returned).exit_value
+    try:
+        value = decode_json(result, type=Returned).exit_value
+    except RecursionError:  # it was read once, by a process with more room
+        return None
     return value if isinstance(value, str) else None
 
 
