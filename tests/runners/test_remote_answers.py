@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 import msgspec
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from weft.catalog.tokens import without_tokens
 from weft.contracts.workload import Status
 from weft.engine.jobs import ErrorDetail, JobError
 from weft.runners.workload_answers import (
@@ -22,6 +24,7 @@ from weft.runners.workload_answers import (
     created,
     error_of,
     instant,
+    kept,
     refusal,
     reported,
     seconds_of,
@@ -293,3 +296,33 @@ def test_statuses_of_a_read() -> None:
         429: Busy,
         503: Busy,
     }
+
+
+HEADER = 'SubjectAndAppToken1.0 subjectToken="eyJhbGciOi.eyJzdWIi.c2ln-_x", appToken="eyJhcHAi.eyJhcHAi.c2ln"'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"errorCode": HEADER, "message": f"sent\n{HEADER}", "messageParameters": [HEADER, {"had": HEADER}]},
+        {"message": "m", "moreDetails": [{"message": HEADER, "additionalParameters": [{"value": HEADER}]}]},
+        {"detail": [{"loc": ["header", HEADER], "msg": HEADER}]},
+        {"error": {"code": HEADER, "sent": HEADER}},
+        HEADER,
+    ],
+)
+def test_tokens_that_a_workload_repeats_are_not_kept(body: object) -> None:
+    raw = msgspec.json.encode(body)
+    failed = state(msgspec.json.encode({"status": "Failed", "errorDetails": body}))
+    text = f"{refusal(400, raw)} {failed} {kept(raw)!r} {state(msgspec.json.encode({'status': HEADER}))}"
+
+    assert "[token]" in text
+    assert "eyJ" not in text
+
+
+def test_no_text_takes_long_to_be_freed_of_tokens() -> None:
+    began = time.process_time()
+
+    assert without_tokens("eyJ" * 1_000_000 + ".eyJ") == "eyJ" * 1_000_000 + ".eyJ"
+    assert without_tokens("eyJ.x." * 100_000) == "[token]"
+    assert time.process_time() - began < 2

@@ -2,7 +2,7 @@
 
 Three spellings of the contract's objects are in the wild (camelCase, PascalCase, snake_case), beside
 `{"detail": ..}` of FastAPI, `{"error": ..}` and plain text. Only the members named here are ever copied, each
-bounded.
+bounded, and without the tokens that were sent: who is asked may repeat them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from weft.catalog.tokens import without_tokens
 from weft.contracts.workload import ErrorSource, Status
 from weft.engine.jobs import ErrorDetail, JobError
 
@@ -249,7 +250,7 @@ class _Room:
 
     def take(self, value: object) -> str:
         text = value if isinstance(value, str) else "" if value is None else _json(value)
-        kept = text.replace("\x00", "\ufffd").encode()[: self._left].decode(errors="ignore")
+        kept = without_tokens(text).replace("\x00", "\ufffd").encode()[: self._left].decode(errors="ignore")
         self._left -= len(kept.encode())
         return kept
 
@@ -370,7 +371,8 @@ def _content(body: bytes) -> object:
 
 def _short(text: str, most: int = TEXT_CHARACTERS) -> str:
     """Return *text* on one line, without control characters, cut after *most*."""
-    plain = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * most]).split())
+    told = without_tokens(text[: 8 * most])
+    plain = " ".join("".join(c if c.isprintable() else " " for c in told[: 4 * most]).split())
     return plain if len(plain) <= most else plain[: most - 1] + "…"
 
 

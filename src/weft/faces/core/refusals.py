@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -12,6 +11,7 @@ from msgspec import UNSET
 from starlette.responses import Response
 
 from weft.catalog.errors import ItemRefused
+from weft.catalog.tokens import without_tokens
 from weft.contracts import core as wire
 from weft.contracts import workload
 from weft.engine.jobs import JobError
@@ -21,9 +21,6 @@ CODE: Final = "FabricExternalWorkloadError"
 LARGEST_BYTES: Final = 16 * 1024
 LONGEST_CODE: Final = 100
 LONGEST_MESSAGE: Final = 500
-
-# A workload that tells what it was sent may tell the tokens with which it was called.
-_TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +81,7 @@ def _raw(body: bytes) -> str | None:
         found = msgspec.json.decode(text)
     except (ValueError, RecursionError):
         return None
-    return _TOKEN.sub("[token]", text) if isinstance(found, dict) else None
+    return without_tokens(text) if isinstance(found, dict) else None
 
 
 def _own(said: JobError) -> str:
@@ -105,7 +102,7 @@ def _source(source: str) -> workload.ErrorSource:
 
 def _clean(text: str) -> str:
     """Return *text* without tokens and control characters."""
-    told = _TOKEN.sub("[token]", text)
+    told = without_tokens(text)
     return "".join(character if character.isprintable() else " " for character in told)
 
 
