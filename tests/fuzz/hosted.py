@@ -64,7 +64,7 @@ class HostRequests:
 
     def _wdk_job(self) -> Request:
         kind = self._chance.choice(("quick", "fails"))
-        path = f"{self._place(ITEM_TYPE)}/jobTypes/{kind}/instances/{few_uuids(self._chance)}"
+        path = f"{self._place_of_jobs()}/jobTypes/{kind}/instances/{few_uuids(self._chance)}"
         dice = self._chance.random()
         if dice < 0.5:
             body = {"invokeType": "Scheduled", "creationPayload": {"priority": "low", "numbers": [1, 2.5]}}
@@ -80,8 +80,8 @@ class HostRequests:
         name = self._chance.choice(("onCreateJobInstance", "onGetJobInstanceStatus", "onCancelJobInstance"))
         if name == "onCreateJobInstance":
             body["executionData"] = self._chance.choice(({"amount": 1}, {"amount": 2, "colour": "é"}))
-        expected = (200, 201, 404, 409)
-        return self._request("POST", f"{self._place(item_type)}/jobs/{name}", body, expected, item_type)
+        place = self._place_of_jobs() if known else self._place(item_type)
+        return self._request("POST", f"{place}/jobs/{name}", body, (200, 201, 404, 409), item_type)
 
     def _wdk_item(self) -> Request:
         item_type = self._item_type()
@@ -159,6 +159,12 @@ class HostRequests:
     def _place(self, item_type: str) -> str:
         chance = self._chance
         return f"/workload/workspaces/{few_uuids(chance)}/items/{item_type}/{few_uuids(chance)}"
+
+    def _place_of_jobs(self) -> str:
+        """Return any item, or often one that stays, so that requests meet its jobs."""
+        if self._chance.random() < 0.4:
+            return self._place(ITEM_TYPE)
+        return f"/workload/workspaces/{NEVER_DELETED}/items/{ITEM_TYPE}/{NEVER_DELETED}"
 
     def _part(self) -> dict[str, Any]:
         content = base64.b64encode(str(self._chance.random()).encode()).decode()

@@ -6,6 +6,8 @@ import base64
 import hashlib
 import json
 import random
+import re
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -50,6 +52,8 @@ HEADERS: Final = {
     "x-ms-version": ("1999-01-01", ""),
     "x-ms-client-request-id": ("1", "x" * 2000, "é"),
 }
+REMEMBERED: Final = 3
+_APPENDED: Final = re.compile(r"action=append&position=(\d)")
 CODES: Final = (200, 201, 202, 206)
 
 
@@ -69,6 +73,7 @@ class LakeRequests:
         self._headers = (("Host", ONELAKE_HOSTS[0]), ("Authorization", owner))
         self._others = others
         _, _, _, workspace, _, id = item.split("/")
+        self._appended: deque[tuple[str, int]] = deque(maxlen=REMEMBERED)
         self._workspaces = (workspace, workspace.upper())
         self._items = (id, id.upper(), *(quote(name) for name in names))
 
@@ -77,7 +82,10 @@ class LakeRequests:
         return (self._odd_path, self._odd_position, self._own_header, self._own_query, self._other_caller)
 
     def hear(self, request: Request, answer: Answer) -> None:
-        pass
+        """Remember what was appended, and up to where, so that it is flushed."""
+        found = _APPENDED.fullmatch(request.query)
+        if answer.status == 202 and found is not None:
+            self._appended.append((request.path, int(found[1]) + len(request.body)))
 
     def good(self) -> Request:
         kinds = (
@@ -89,7 +97,7 @@ class LakeRequests:
             self._rename,
             self._delete,
         )
-        (kind,) = self._chance.choices(kinds, weights=(4, 4, 4, 5, 3, 2, 2))
+        (kind,) = self._chance.choices(kinds, weights=(6, 6, 3, 5, 3, 1, 1))
         return kind()
 
     # ---- what is asked
@@ -100,18 +108,25 @@ class LakeRequests:
 
     def _append(self) -> Request:
         body = bytes(self._chance.randrange(256) for _ in range(self._chance.choice((0, 1, 4, 4, 100))))
-        position = self._chance.choice((0, 0, 4))
-        request = self._request(
-            "PATCH", self._path(), f"action=append&position={position}", (202, 400, 404, 409), body
+        query = self._chance.choice(
+            (
+                "action=append&position=0&flush=true",
+                "action=append&position=0",
+                "action=append&position=4",
+            )
         )
+        request = self._request("PATCH", self._path(), query, (202, 400, 404, 409), body)
         if self._chance.random() < 0.3:
             digest = hashlib.md5(body, usedforsecurity=False).digest()
             return with_header(request, "Content-MD5", base64.b64encode(digest).decode())
         return request
 
     def _flush(self) -> Request:
-        query = f"action=flush&position={self._chance.choice((0, 4, 8))}&close=true"
-        return self._request("PATCH", self._path(), query, (200, 400, 404, 409))
+        at, path, position = self._chance.random(), self._path(), self._chance.choice((0, 4, 8))
+        if self._appended and at < 0.8:
+            path, position = self._appended[-1 - int(at * len(self._appended))]
+        query = f"action=flush&position={position}&close=true"
+        return self._request("PATCH", path, query, (200, 400, 404, 409))
 
     def _read(self) -> Request:
         method, query = self._chance.choice((("GET", ""), ("HEAD", ""), ("HEAD", "action=getStatus")))
@@ -165,8 +180,8 @@ class LakeRequests:
 
     def _path(self) -> str:
         """Return one of few paths, so that requests meet the files of others."""
-        folder = self._chance.choice(("Files", "Files", "Tables"))
-        names = [f"{MARK}{self._chance.randrange(4)}" for _ in range(self._chance.choice((1, 1, 2)))]
+        folder = self._chance.choice(("Files", "Files", "Files", "Tables"))
+        names = [f"{MARK}{self._chance.randrange(3)}" for _ in range(self._chance.choice((1, 1, 1, 1, 2)))]
         place = "/".join((self._chance.choice(self._workspaces), self._chance.choice(self._items)))
         return f"/{place}/{folder}/{'/'.join(names)}"
 
