@@ -37,7 +37,7 @@ torture: ## kill -9 the whole server KILLS times under load (default 200) and IM
 	./run python -m tests.torture --kills $(KILLS)
 	./run python -m tests.torture.imports --kills $(IMPORTS) --cancels $(IMPORTS)
 
-fuzz: ## mutated requests to all faces, then inputs of NDJSON and DTDL, each for MINUTES (default 10)
+fuzz: ## mutated requests to all faces, then inputs of all readers together, each for MINUTES (default 10)
 	./run python -m tests.fuzz --seconds $$(( $(MINUTES) * 60 ))
 	./run python -m tests.fuzz.parsers --seconds $$(( $(MINUTES) * 60 ))
 
