@@ -14,10 +14,12 @@ from starlette.routing import Mount
 from tests.e2e.hosted_workload import ITEM_TYPE
 from tests.workload_calls import client, headers, instance, until_ended
 from weft.auth.subject_and_app import resource_id
+from weft.host_parts import Trusted
 from weft.kit.errors import WorkloadNotLoaded
 from weft.kit.workload import load_workload
 from weft.stores.errors import StoreLocked
-from weft.workload_host import HostApp, ItemTypeTwice, Trusted, host_app
+from weft.workload_host import HostApp, host_app
+from weft.workloads import ItemTypeTaken
 
 WORKLOAD = "tests.e2e.hosted_workload:workload"
 NAME = "Contoso.Hosted"
@@ -143,7 +145,7 @@ async def test_two_hosts_of_one_workload_do_not_share_its_jobs(data: Path) -> No
 
 
 async def test_an_item_type_of_two_workloads_is_refused(data: Path) -> None:
-    with pytest.raises(ItemTypeTwice, match=r"Contoso\.Hosted\.Thing"):
+    with pytest.raises(ItemTypeTaken, match=r"Contoso\.Hosted\.Thing"):
         async with a_host(data, WORKLOAD, WORKLOAD).running():
             raise AssertionError("it runs")
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from weft.catalog.addresses import AddressRefused
 from weft.catalog.item_types import Backend, Contract, Dedup, ItemType
 from weft.contracts.core import InvokeType
 from weft.settings import Settings
 from weft.workloads import (
-    AddressRefused,
     ItemTypeTaken,
     Registry,
     declared_item_types,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from weft.auth.subject_and_app import resource_id
 from weft.catalog import scopes
@@ -24,25 +24,17 @@ from weft.runners.workload_endpoint import Nobody, unowned
 MISSED_MOVE_SECONDS = 0.01
 
 
-class HostedWorkloads:
-    """The workloads whose functions are jobs here, all published by one tenant."""
-
-    def __init__(self, workloads: Sequence[Workload], publisher_tenant: str) -> None:
-        self.all = tuple(workloads)
-        self.item_types = tuple(
-            ItemType(
-                name=item_type,
-                backend=_backend(workload, publisher_tenant),
-                job_types=workload.job_types(item_type),
-            )
-            for workload in workloads
-            for item_type in workload.item_types
+def hosted_item_types(workloads: Sequence[Workload], publisher_tenant: str) -> tuple[ItemType, ...]:
+    """Return the item types of *workloads*, whose functions are jobs here, all published by one tenant."""
+    return tuple(
+        ItemType(
+            name=item_type,
+            backend=_backend(workload, publisher_tenant),
+            job_types=workload.job_types(item_type),
         )
-
-    @property
-    def audiences(self) -> Mapping[str, str]:
-        """The audience of the tokens for each item type."""
-        return {item_type.name: item_type.backend.audience for item_type in self.item_types}
+        for workload in workloads
+        for item_type in workload.item_types
+    )
 
 
 class OwnPermissions:

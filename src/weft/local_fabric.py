@@ -8,7 +8,6 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from weft.auth.apps import Apps
@@ -35,7 +34,7 @@ from weft.faces.login.routes import LoginFace
 from weft.faces.onelake import doors as onelake_doors
 from weft.faces.onelake.face import AUDIENCES, OneLakeFace
 from weft.faces.onelake.routes import routes as onelake_routes
-from weft.faces.routing import FaceMount
+from weft.faces.routing import FaceMount, application
 from weft.onelake.access import CatalogAccess
 from weft.onelake.files import Files
 from weft.settings import Limits, Settings
@@ -133,24 +132,18 @@ class FilesGoToo:
 
 
 def _core(core: CoreFace, limits: Limits) -> ASGIApp:
-    app = Starlette(routes=[FaceMount("/v1", core_routes.routes(core)), core_routes.no_route(core)])
-    app.router.redirect_slashes = False
     return Doors(
-        app,
+        application([FaceMount("/v1", core_routes.routes(core)), core_routes.no_route(core)]),
         default=core_doors.envelope,
-        envelopes={},
         hosts=(CORE_HOST,),
         requests_at_once=limits.requests_at_once,
     )
 
 
 def _lake(lake: OneLakeFace, limits: Limits) -> ASGIApp:
-    app = Starlette(routes=onelake_routes(lake))
-    app.router.redirect_slashes = False
     return Doors(
-        app,
+        application(onelake_routes(lake)),
         default=onelake_doors.envelope,
-        envelopes={},
         hosts=ONELAKE_HOSTS,
         requests_at_once=limits.requests_at_once,
     )

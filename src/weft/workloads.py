@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from weft.auth.issuer import Issuer
+from weft.catalog.addresses import AddressRefused
 from weft.catalog.item_types import Backend, Dedup, ItemType
 from weft.contracts.core import InvokeType
-from weft.manifests.by_url import item_type_at
-from weft.manifests.package import load
 from weft.runners.workload_endpoint import Endpoint, Person
 from weft.settings import Settings
 
@@ -22,26 +21,24 @@ class ItemTypeTaken(Exception):
         super().__init__(f"item type {item_type!r} is of {one!r} and of {other!r}")
 
 
-class AddressRefused(Exception):
-    """What is given as the address of a workload is none."""
-
-
 def declared_item_types(settings: Settings, home_tenant: str) -> tuple[ItemType, ...]:
     """Return the item types of the manifest packages and addresses that the settings name. Blocks.
 
     Raises ManifestInvalid, AddressRefused, and OSError where a package cannot be read.
     """
+    if not (settings.manifests or settings.workload_urls):
+        return ()
+    # The readers of packages: loaded only where there is something to read.
+    from weft.manifests.by_url import item_type_at  # noqa: PLC0415
+    from weft.manifests.package import load  # noqa: PLC0415
+
     packages = [load(path, home_tenant=home_tenant) for path in settings.manifests]
     by_manifest = (item_type for package in packages for item_type in package.item_types)
-    by_url = (_at_address(given, home_tenant) for given in settings.workload_urls)
-    return (*by_manifest, *by_url)
-
-
-def _at_address(given: str, home_tenant: str) -> ItemType:
     try:
-        return item_type_at(given, publisher_tenant=home_tenant)
+        by_url = [item_type_at(given, publisher_tenant=home_tenant) for given in settings.workload_urls]
     except ValueError as refused:
         raise AddressRefused(f"--workload-url: {refused}") from None
+    return (*by_manifest, *by_url)
 
 
 def hosted_as_declared(hosted: Iterable[ItemType], declared: Iterable[ItemType]) -> tuple[ItemType, ...]:

@@ -25,9 +25,9 @@ NAMES_STATES = {
 READS_ENVIRONMENT = {
     "settings.py": "the one reader of settings",
     "settings_file.py": "its part that reads the settings file and what the environment says on top",
-    "app.py": "hands the environment to the process runner, which lets little of it through",
+    "parts.py": "hands the environment to the readers of imports, which let little of it through",
     "cli/exec.py": "hands the environment on to the command it runs",
-    "workload_host.py": "hands the environment to the process runner, which lets little of it through",
+    "host_parts.py": "hands the environment to the process runner, which lets little of it through",
     "engine/crash.py": "where a test kills the server; reads nothing else",
     "kit/control_plane.py": "starts a server for tests, which is given the environment of the tests",
     "kit/process.py": "a job process takes its channel from it, and gives each job a fresh copy",

@@ -144,11 +144,12 @@ def _serve(settings: Settings) -> int:
     # The whole server: imported only by the one command that serves.
     from weft.app import run  # noqa: PLC0415
     from weft.auth.errors import DataRefused  # noqa: PLC0415
+    from weft.catalog.addresses import AddressRefused  # noqa: PLC0415
     from weft.engine.errors import StoreUnavailable  # noqa: PLC0415
     from weft.kit.errors import WorkloadNotLoaded  # noqa: PLC0415
     from weft.manifests.errors import ManifestInvalid  # noqa: PLC0415
     from weft.stores.errors import StoreError  # noqa: PLC0415
-    from weft.workloads import AddressRefused, ItemTypeTaken  # noqa: PLC0415
+    from weft.workloads import ItemTypeTaken  # noqa: PLC0415
 
     try:
         return run(settings)

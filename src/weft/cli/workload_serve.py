@@ -132,9 +132,11 @@ def _serve(settings: Settings, trust: tuple[str, str, str, str, str]) -> int:
     from weft.auth.errors import DataRefused  # noqa: PLC0415
     from weft.catalog.addresses import AddressRefused  # noqa: PLC0415
     from weft.engine.errors import StoreUnavailable  # noqa: PLC0415
+    from weft.host_parts import Trusted  # noqa: PLC0415
     from weft.kit.errors import WorkloadNotLoaded  # noqa: PLC0415
     from weft.stores.errors import StoreError  # noqa: PLC0415
-    from weft.workload_host import ItemTypeTwice, Trusted, serve_workloads  # noqa: PLC0415
+    from weft.workload_host import serve_workloads  # noqa: PLC0415
+    from weft.workloads import ItemTypeTaken  # noqa: PLC0415
 
     issuer, audience, publisher_tenant, client_id, secret = trust
     trusted = Trusted(
@@ -148,7 +150,7 @@ def _serve(settings: Settings, trust: tuple[str, str, str, str, str]) -> int:
         return serve_workloads(settings, trusted)
     except AddressRefused as refused:
         raise Misused(f"--issuer: {refused}") from None
-    except (DataRefused, EntraMissing, ItemTypeTwice, WorkloadNotLoaded) as refused:
+    except (DataRefused, EntraMissing, ItemTypeTaken, WorkloadNotLoaded) as refused:
         raise Misused(str(refused)) from None
     except (StoreError, StoreUnavailable, OSError) as failed:
         if isinstance(failed, OSError) and failed.errno == errno.EADDRINUSE:

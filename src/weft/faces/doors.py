@@ -11,6 +11,7 @@ import re
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final, Protocol
 from urllib.parse import unquote_to_bytes
 
@@ -95,7 +96,7 @@ class Doors:
         app: ASGIApp,
         *,
         default: Envelope,
-        envelopes: Mapping[str, Envelope],
+        envelopes: Mapping[str, Envelope] = MappingProxyType({}),
         hosts: Collection[str] = (),
         requests_at_once: int,
     ) -> None:

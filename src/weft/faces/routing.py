@@ -6,8 +6,16 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+def application(routes: Sequence[BaseRoute]) -> ASGIApp:
+    """Return what answers on *routes*, and nowhere with a redirect: no published address has one."""
+    app = Starlette(routes=list(routes))
+    app.router.redirect_slashes = False
+    return app
 
 
 class AnyCaseRoute(Route):

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
@@ -24,6 +23,7 @@ from weft.faces.login.answers import answer, refusal
 from weft.faces.login.doors import envelope
 from weft.faces.login.forms import basic_credentials, read_form
 from weft.faces.routing import AnyCaseRoute, EveryPath
+from weft.faces.routing import application as routed
 from weft.settings import Limits
 
 Told = Callable[[Request], Awaitable[dict[str, Any]]]
@@ -42,12 +42,9 @@ class LoginFace:
 
 def application(face: LoginFace, hosts: Sequence[str]) -> ASGIApp:
     """Return the whole service behind its doors, under the names *hosts*."""
-    app = Starlette(routes=[*_documents(face), *token_routes(face), EveryPath(_no_route)])
-    app.router.redirect_slashes = False
     return Doors(
-        app,
+        routed([*_documents(face), *token_routes(face), EveryPath(_no_route)]),
         default=envelope,
-        envelopes={},
         hosts=hosts,
         requests_at_once=face.limits.requests_at_once,
     )

@@ -20,7 +20,6 @@ AUDIENCES: Final = (
     "https://storage.azure.com/",
     "e406a681-f3d4-42a8-90b6-c2b029497af1",
 )
-HOSTS: Final = ("onelake.dfs.fabric.microsoft.com", "onelake.blob.fabric.microsoft.com")
 LONGEST_APPEND_BYTES: Final = 100 * 1024 * 1024
 
 

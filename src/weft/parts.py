@@ -1,0 +1,268 @@
+"""The composition root: settings become the parts of one server, and its faces one application."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from starlette.types import ASGIApp
+
+from weft.auth.bearer import BearerVerifier
+from weft.auth.certificate import Certificate
+from weft.auth.home import Home
+from weft.auth.issuer import CORE_AUDIENCES, Issuer
+from weft.auth.keys import Keys
+from weft.auth.on_behalf import LocalTokens
+from weft.auth.workload_control import WorkloadControlVerifier
+from weft.catalog import scopes
+from weft.catalog.catalog import Catalog
+from weft.engine.clock import SystemClock
+from weft.engine.engine import Engine
+from weft.engine.events import Events
+from weft.engine.lifecycle import Event
+from weft.engine.maintenance import Maintenance, Retention
+from weft.engine.ports import Clock
+from weft.engine.worker import Habits, Worker
+from weft.faces import public
+from weft.faces.core import doors as core_doors
+from weft.faces.core import extra
+from weft.faces.core import routes as core_routes
+from weft.faces.core.face import CoreFace
+from weft.faces.doors import Doors
+from weft.faces.login import doors as login_doors
+from weft.faces.login import routes as login_routes
+from weft.faces.routing import FaceMount, application
+from weft.faces.twins import doors as twins_doors
+from weft.faces.twins import extra as twins_extra
+from weft.faces.twins import routes as twins_routes
+from weft.faces.workload import doors as workload_doors
+from weft.faces.workload import routes as workload_routes
+from weft.host_parts import HostParts, Trusted
+from weft.hosted import HostedHints, HostedLeftovers, OwnPermissions, hosted_item_types, hosted_key
+from weft.kit.workload import Workload, load_workload
+from weft.local_fabric import FilesGoToo, LocalFabric
+from weft.onelake.files import Files
+from weft.runners.granting import Grants
+from weft.runners.remote_workload import RemoteWorkloadRunner
+from weft.runners.workload_lifecycle import WorkloadLifecycle
+from weft.serving import in_url
+from weft.settings import Settings
+from weft.stores.sqlite.store import SqliteStore
+from weft.twins_service import TwinsService
+from weft.workloads import LocalCredentials, Registry, declared_item_types, hosted_as_declared
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What the other parts stand on: whose tokens are trusted, which workloads, and the engine."""
+
+    settings: Settings
+    clock: Clock
+    keys: Keys
+    home: Home
+    issuer: Issuer
+    workloads: Sequence[Workload]
+    registry: Registry
+    store: SqliteStore
+    engine: Engine
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        clock = SystemClock()
+        keys = Keys.open(settings.data)
+        home = Home.open(settings.data)
+        workloads = [load_workload(name) for name in settings.workloads]
+        hosted = hosted_item_types(workloads, home.tenant)
+        registry = Registry(hosted_as_declared(hosted, declared_item_types(settings, home.tenant)))
+        store = SqliteStore.open(settings.data / "weft.db", writes_waiting=settings.limits.writes_waiting)
+        return cls(
+            settings=settings,
+            clock=clock,
+            keys=keys,
+            home=home,
+            issuer=Issuer(keys, clock, home),
+            workloads=workloads,
+            registry=registry,
+            store=store,
+            engine=Engine(store, clock, Events()),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """*certificate*: with which the server serves https. *caller* and *core_worker* do the jobs of Core."""
+
+    ground: Ground
+    certificate: Certificate | None
+    caller: RemoteWorkloadRunner
+    core_worker: Worker
+    catalog: Catalog
+    fabric: LocalFabric
+    host: HostParts
+    twins: TwinsService
+    core: CoreFace
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """Blocks. Raises what refuses a start, see `app.run`."""
+        ground = Ground.open(settings)
+        caller = _caller(ground)
+        files = Files.open(settings.data)
+        catalog = _catalog(ground, caller, files)
+        fabric = _fabric(ground, catalog, files)
+        host = _host(ground, catalog, fabric)
+        return cls(
+            ground=ground,
+            certificate=_certificate(ground),
+            caller=caller,
+            core_worker=_core_worker(ground, caller),
+            catalog=catalog,
+            fabric=fabric,
+            host=host,
+            twins=_twins(ground, host),
+            core=_core(ground, catalog, fabric),
+        )
+
+    def maintenance(self) -> Maintenance:
+        settings = self.ground.settings
+        keep = settings.pace.keeps_finished_per_item
+        keeps = () if keep is None else ((scopes.CORE, keep),)
+        return Maintenance(
+            self.ground.engine,
+            (*self.host.workers.all, self.core_worker, self.twins.worker),
+            Retention(length=settings.retention, keep=keeps),
+            every=settings.maintenance_every,
+            duties=(self.catalog.sweep, self.twins.purge),
+        )
+
+    def asgi(self, readiness: Callable[[], Awaitable[Mapping[str, bool]]]) -> ASGIApp:
+        """Return all faces behind their doors."""
+        settings, issuer = self.ground.settings, self.ground.issuer
+        faces = application(
+            [
+                FaceMount("/workload", workload_routes.routes(self.host.face)),
+                FaceMount("/v1", core_routes.routes(self.core)),
+                FaceMount("/weft/v1/twins", twins_extra.routes(self.twins.face)),
+                FaceMount("/weft/v1", extra.routes(self.core)),
+                *public.routes(readiness, issuer.discovery, issuer.jwks),
+                *login_routes.token_routes(self.fabric.login, "/issuer"),
+                *twins_routes.routes(self.twins.face),
+                core_routes.no_route(self.core),
+            ]
+        )
+        return Doors(
+            faces,
+            default=core_doors.envelope,
+            envelopes={
+                "/workload": workload_doors.envelope,
+                "/issuer": login_doors.envelope,
+                **dict.fromkeys(("/weft/v1/twins", *twins_routes.PREFIXES), twins_doors.envelope),
+            },
+            hosts=(in_url(settings.host),),
+            requests_at_once=settings.limits.requests_at_once,
+        )
+
+
+# ---- one part each
+
+
+def _certificate(ground: Ground) -> Certificate | None:
+    settings = ground.settings
+    if not settings.tls:
+        return None
+    return Certificate.open(settings.data, host=settings.host, now=ground.clock.now())
+
+
+def _caller(ground: Ground) -> RemoteWorkloadRunner:
+    return RemoteWorkloadRunner(
+        ground.settings.caller,
+        poll=ground.settings.pace.poll,
+        directory=ground.registry,
+        credentials=LocalCredentials(ground.issuer),
+        clock=ground.clock,
+        hints=HostedHints(ground.engine),
+        leftovers=HostedLeftovers(ground.engine),
+    )
+
+
+def _core_worker(ground: Ground, caller: RemoteWorkloadRunner) -> Worker:
+    habits = Habits(
+        queue=scopes.CORE,
+        slots=ground.settings.caller.slots,
+        begins=Event.DISPATCH,
+        cancel_wins=False,
+        adopts=True,
+    )
+    return Worker(ground.engine, caller, habits)
+
+
+def _catalog(ground: Ground, caller: RemoteWorkloadRunner, files: Files) -> Catalog:
+    settings = ground.settings
+    lifecycle = WorkloadLifecycle(settings.caller, directory=ground.registry, line=caller.line)
+    return Catalog(
+        ground.store,
+        ground.engine,
+        ground.clock,
+        stop_seconds=settings.runner.cancel_grace.total_seconds() + 5,
+        lifecycle=FilesGoToo(lifecycle, files),
+    )
+
+
+def _fabric(ground: Ground, catalog: Catalog, files: Files) -> LocalFabric:
+    return LocalFabric.open(
+        ground.settings,
+        keys=ground.keys,
+        issuer=ground.issuer,
+        home=ground.home,
+        clock=ground.clock,
+        audiences=ground.registry.audiences,
+        catalog=catalog,
+        files=files,
+    )
+
+
+def _host(ground: Ground, catalog: Catalog, fabric: LocalFabric) -> HostParts:
+    return HostParts(
+        ground.settings,
+        Trusted(publisher_tenant=ground.home.tenant),
+        engine=ground.engine,
+        store=ground.store,
+        workloads=ground.workloads,
+        keys=ground.keys,
+        owns_all_children=True,
+        grants=Grants(
+            tokens=LocalTokens(ground.issuer, fabric.resources, ground.registry.find, ground.clock),
+            permissions=OwnPermissions(catalog),
+            clock=ground.clock,
+        ),
+    )
+
+
+def _twins(ground: Ground, host: HostParts) -> TwinsService:
+    return TwinsService.open(
+        ground.settings,
+        engine=ground.engine,
+        store_id=ground.store.store_id,
+        keys=ground.keys,
+        tenant=ground.home.tenant,
+        processes=host.processes,
+        environment=os.environ,
+    )
+
+
+def _core(ground: Ground, catalog: Catalog, fabric: LocalFabric) -> CoreFace:
+    settings, keys, clock = ground.settings, ground.keys, ground.clock
+    return CoreFace(
+        engine=ground.engine,
+        catalog=catalog,
+        verifier=BearerVerifier(keys, CORE_AUDIENCES, clock),
+        directory=ground.registry,
+        pace=settings.pace,
+        limits=settings.limits,
+        secret=keys.secret,
+        hosted_key=hosted_key,
+        control=WorkloadControlVerifier(keys, CORE_AUDIENCES, clock),
+        workload_of_app=fabric.workload_of_app,
+    )
