@@ -145,6 +145,8 @@ def _tables(path: Path, *, must_exist: bool) -> dict[str, Any]:
         raise SettingsRefused(f"{path}: is not TOML") from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsRefused(f"{path}: is not TOML: {error}") from None
+    except ValueError:  # a number of more digits than Python reads
+        raise SettingsRefused(f"{path}: holds a number that is too long") from None
 
 
 def _in_environment(environ: Mapping[str, str]) -> Iterator[_Given]:
@@ -182,12 +184,16 @@ def _duration(given: _Given) -> timedelta:
     if match is not None and (match["unit"] or isinstance(value, _Text)):
         value = float(match["number"]) * _UNITS[match["unit"]]
     shortest = timedelta() if given.key in MAY_BE_NOTHING else SHORTEST
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
         raise given.refused("a duration: seconds, or text as '30s', '500ms', '10m', '2h' or '24d'")
     if not shortest.total_seconds() <= value <= LONGEST.total_seconds():
         least = "0" if not shortest else "1ms"
         raise given.refused(f"from {least} to {LONGEST.days}d")
     return timedelta(seconds=value)
+
+
+def _is_finite(value: float) -> bool:
+    return isinstance(value, int) or math.isfinite(value)  # an integer may be beyond any float
 
 
 def _whole(given: _Given) -> int:
@@ -237,5 +243,8 @@ _READERS: Mapping[object, Callable[[_Given], object]] = {
 
 
 def _shown(value: object) -> str:
-    text = repr(str(value)) if isinstance(value, str) else repr(value)
+    try:
+        text = repr(str(value)) if isinstance(value, str) else repr(value)
+    except ValueError:  # a number may have more digits than Python shows
+        return "a long number"
     return text if len(text) <= _TEXT_CHARACTERS else f"{text[: _TEXT_CHARACTERS - 1]}…"
