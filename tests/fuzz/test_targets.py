@@ -9,6 +9,7 @@ import pytest
 from tests.fuzz.parsers import SEEDS, TARGETS
 from tests.fuzz.targets import archive, blob_uris, forms, manifest, tokens
 from weft.manifests.archive import files_in_archive
+from weft.manifests.errors import ManifestInvalid
 from weft.manifests.package import read_files
 
 ALL = [(name, path.name) for name in TARGETS for path in sorted((SEEDS / name).iterdir())]
@@ -40,6 +41,12 @@ def test_a_seed_of_archives_is_unpacked() -> None:
     files = files_in_archive(_seed("archive", "package"), lambda _: True, limit_bytes=archive.LIMIT_BYTES)
 
     assert read_files(files, home_tenant=manifest.HOME).item_types
+
+
+def test_a_recipe_of_an_archive_is_a_sound_one_where_it_says_nothing_odd() -> None:
+    assert archive.unpacked(_seed("archive", "recipe")) == {"BE/a.xml": b"<a/>", "FE/b.json": b"{}"}
+    with pytest.raises(ManifestInvalid):
+        archive.unpacked(_seed("archive", "recipe-odd"))
 
 
 @pytest.mark.parametrize("name", ["pair", "v2"])

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from yarl import URL
 
+from weft.catalog.addresses import is_loopback
 from weft.runners.workload_answers import members_of
 from weft.runners.workload_resolution import (
     LONGEST_SECONDS,
     SHORTEST_SECONDS,
     UrlRefused,
     checked_url,
-    is_loopback,
     seconds_of_ttl,
 )
 
