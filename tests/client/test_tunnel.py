@@ -16,7 +16,6 @@ from weft.client.tunnel import (
     TunnelRefused,
     check_other,
     is_answered,
-    is_loopback,
     target_of,
 )
 from weft.contracts.hosts import ANSWERED_HOSTS
@@ -247,16 +246,6 @@ def test_names_are_compared_in_one_spelling() -> None:
     assert target_of(b"CONNECT Example.COM.:443 HTTP/1.0\r\n\r\n") == Target("example.com", 443)
     assert is_answered(Target("onelake.dfs.fabric.microsoft.com", 443))
     assert not is_answered(Target("onelake.dfs.fabric.microsoft.com", 80))
-
-
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [("127.0.0.1", True), ("127.8.9.1", True), ("::1", True), ("localhost", True),
-     ("localhost.evil.example", False), ("127.1", False), ("0.0.0.0", False),
-     ("10.0.0.1", False), ("2130706433", False)],
-)  # fmt: skip
-def test_this_machine_is_known_by_its_plain_names_only(host: str, expected: bool) -> None:
-    assert is_loopback(host) is expected
 
 
 async def test_a_head_that_is_too_long_is_refused() -> None:

@@ -20,13 +20,13 @@ from weft.auth.errors import DataRefused
 from weft.auth.issuer import app_object_id
 from weft.auth.private_files import private_directory, read_private, replace_private
 from weft.auth.subject_and_app import FABRIC_APP, FABRIC_CLIENT_FOR_WORKLOADS, resource_id
+from weft.catalog.ids import is_uuid
 
 LONGEST_NAME: Final = 256
 MOST_APPS: Final = 1000
 LONGEST_FILE_BYTES: Final = 4 * 1024 * 1024
 SECRET_BYTES: Final = 32
 
-_GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _NOT_OF_THIS_APP: Final = "0" * 64
 _FABRICS_OWN: Final = (FABRIC_APP, FABRIC_CLIENT_FOR_WORKLOADS)
 
@@ -177,7 +177,7 @@ def _hash(client_id: str, secret: str) -> str:
 def _client_id(given: str | None) -> str | None:
     if given is None:
         return None
-    if not _GUID.fullmatch(given.lower()):
+    if not is_uuid(given):
         raise AppRefused(f"the client id must be a GUID, not {given!r}")
     if given.lower() in _FABRICS_OWN:
         raise AppRefused(f"the client id {given} is Fabric's own: its tokens prove to workloads who calls")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,7 @@ from typing import Self
 
 from weft.auth.errors import DataRefused
 from weft.auth.private_files import made_once, private_directory
-
-_TENANT = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+from weft.catalog.ids import is_canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +23,7 @@ class Home:
         """Return the home of the data directory, made now if it has none; raises DataRefused."""
         path = private_directory(data) / "tenant"
         tenant = made_once(path, _new_tenant).decode("ascii", "replace").strip()
-        if not _TENANT.fullmatch(tenant):
+        if not is_canonical(tenant):
             raise DataRefused(f"{path} holds no tenant id (a lower-case UUID)")
         return cls(tenant)
 

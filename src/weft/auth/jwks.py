@@ -16,6 +16,7 @@ from joserfc.jwk import RSAKey
 
 from weft.auth.keys import ALGORITHM, KEY_BITS, LONGEST_KID
 from weft.catalog.addresses import AddressRefused, checked, origin_of
+from weft.catalog.ids import CANONICAL
 from weft.outgoing import Unreachable
 
 T = TypeVar("T")
@@ -24,7 +25,7 @@ WELL_KNOWN: Final = "/.well-known/openid-configuration"
 MOST_KEYS: Final = 100
 MOST_KEY_BITS: Final = 8192
 
-_TENANT = r"(?:\{tenantid\}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})"
+_TENANT = rf"(?:\{{tenantid\}}|{CANONICAL})"
 _ENTRA = re.compile(
     rf"https://(?:login\.microsoftonline\.com/({_TENANT})/v2\.0|sts\.windows\.net/({_TENANT})/)"
 )

@@ -14,6 +14,7 @@ from typing import Final
 from weft.auth.errors import TokenFault, TokenRefused
 from weft.auth.tokens import Claims, Remembered, check_times, invalid, verified
 from weft.auth.trust import KeySource, with_news
+from weft.catalog.ids import is_uuid
 from weft.engine.ports import Clock
 
 FABRIC_APP: Final = "00000009-0000-0000-c000-000000000000"
@@ -25,7 +26,6 @@ _LONGEST_HEADER: Final = 32 * 1024
 _HEADER = re.compile(
     r'SubjectAndAppToken1\.0 subjectToken="(eyJ[\w\-\._]+)?", appToken="(eyJ[\w\-\._]+)"', re.ASCII
 )
-_TENANT = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
 def resource_id(publisher_tenant: str, workload: str) -> str:
@@ -184,7 +184,7 @@ class SubjectAndAppVerifier:
 def _tenant(values: Sequence[str], *, is_needed: bool) -> str:
     if not values and not is_needed:
         return ""
-    if len(values) != 1 or not _TENANT.fullmatch(values[0]):
+    if len(values) != 1 or not is_uuid(values[0]):
         raise _refused("no x-ms-client-tenant-id, or no UUID, or several")
     return values[0]
 

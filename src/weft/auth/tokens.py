@@ -19,6 +19,7 @@ from joserfc.errors import JoseError
 from weft.auth.errors import TokenFault, TokenRefused
 from weft.auth.keys import ALGORITHM, LONGEST_KID
 from weft.auth.trust import KeySource
+from weft.catalog.ids import is_canonical
 
 T = TypeVar("T")
 
@@ -29,7 +30,6 @@ REMEMBERED_TOKENS: Final = 4096
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _YEAR_9000: Final = 221845392000
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-_CANONICAL = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _STEERING: Final = ("crit", "b64", "jku", "jwk", "x5u", "x5c")
 
 
@@ -95,7 +95,7 @@ def verified(token: str, keys: KeySource) -> Claims:
     claims = _decoded(_signed_payload(token, keys))
     if claims.ver not in ("1.0", "2.0"):
         raise invalid(f"ver {claims.ver!r}")
-    if not (_CANONICAL.fullmatch(claims.tid) and _CANONICAL.fullmatch(claims.oid)):
+    if not (is_canonical(claims.tid) and is_canonical(claims.oid)):
         raise invalid("tid or oid is no canonical id")
     if claims.iss != issuer_of(claims.tid, claims.ver):
         raise invalid(f"iss {claims.iss!r} is not that of tid {claims.tid} in version {claims.ver}")

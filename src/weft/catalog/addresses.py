@@ -27,10 +27,11 @@ def checked(url: str) -> SplitResult:
 
 
 def is_loopback(host: str) -> bool:
+    """*host*: a name or an address, without brackets."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost"
+        return host.lower() == "localhost"
 
 
 def origin_of(parts: SplitResult) -> tuple[str, str, int]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from typing import NamedTuple, Protocol, TypeVar
 
+from weft.catalog.ids import is_uuid
 from weft.cli.errors import CommandFailed
 from weft.client import WeftClient
-
-UUID_SHAPED = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
 class Named(Protocol):
@@ -42,7 +40,7 @@ async def find_item(client: WeftClient, workspace: str, item: str) -> Place:
 
 
 async def _find(what: str, given: str, known: AsyncIterator[N]) -> str:
-    if UUID_SHAPED.fullmatch(given):
+    if is_uuid(given):
         return given.lower()
     ids = [one.id async for one in known if one.display_name == given]
     if not ids:

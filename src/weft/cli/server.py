@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
 
+from weft.catalog.addresses import is_loopback
 from weft.cli.errors import CommandFailed, Misused
 from weft.settings import data_directory, elsewhere
 
@@ -124,12 +124,3 @@ def own_token(data: Path, audience: Audience = Audience.CORE) -> str:
 
     issuer = open_issuer(data).issuer
     return issuer.core_token(USER) if audience is Audience.CORE else issuer.twins_token(USER)
-
-
-def is_loopback(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

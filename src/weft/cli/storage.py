@@ -7,8 +7,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from weft.blobs.policy import Policy
+from weft.catalog.addresses import is_loopback
 from weft.cli.errors import Misused
-from weft.cli.server import is_loopback
 from weft.settings import BlobSettings, storage_connection
 
 

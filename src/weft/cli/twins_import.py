@@ -15,11 +15,11 @@ from uuid import uuid4
 import msgspec
 from cyclopts import Parameter
 
+from weft.catalog.addresses import is_loopback
 from weft.cli.connect import connect_twins
 from weft.cli.errors import CommandFailed, Exit, Misused
 from weft.cli.options import AsJson, Data
 from weft.cli.output import print_json, print_pairs, printable, tell
-from weft.cli.server import is_loopback
 from weft.cli.twins_watching import told_progress, watching_import
 from weft.client import ApiError, ClientError, ImportDetails, TwinsClient, WaitPatience
 from weft.contracts.twins import ImportJob, Status

@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from weft.catalog.addresses import is_loopback
 from weft.cli.errors import CommandFailed, Misused
 from weft.cli.options import Data, whole
-from weft.cli.server import is_loopback
 from weft.cli.storage import blob_settings
 from weft.settings import EXAMPLE_WORKLOAD, Profile, Settings, TwinsSettings, data_directory
 

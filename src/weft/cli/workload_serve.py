@@ -10,9 +10,9 @@ from uuid import UUID
 
 from cyclopts import Parameter
 
+from weft.catalog.addresses import is_loopback
 from weft.cli.errors import CommandFailed, Misused
 from weft.cli.options import Data, whole
-from weft.cli.server import is_loopback
 from weft.cli.up import check_platform
 from weft.settings import RunnerSettings, Settings, client_secret, data_directory
 

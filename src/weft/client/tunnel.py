@@ -10,9 +10,9 @@ import contextlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Final, Self
 
+from weft.catalog.addresses import is_loopback
 from weft.contracts.hosts import ANSWERED_HOSTS, is_kept_away
 
 HOST: Final = "127.0.0.1"
@@ -163,15 +163,6 @@ def target_of(head: bytes) -> Target:
 
 def is_answered(target: Target) -> bool:
     return target.host in ANSWERED_HOSTS and target.port == HTTPS
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def check_other(target: Target, *, allowed: bool) -> None:

@@ -19,6 +19,8 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Scope
 
+from weft.catalog.ids import is_uuid
+
 T = TypeVar("T")
 
 DEEPEST: Final = 64
@@ -26,7 +28,6 @@ SMALLEST_INTEGER: Final = -(2**63)
 GREATEST_INTEGER: Final = 2**64 - 1
 SHOWN_CHARACTERS: Final = 100
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _SOUND_ESCAPES = re.compile(
     rb"(?:[^\\]++"
@@ -104,7 +105,7 @@ def decode(raw: bytes, type: type[T]) -> T:
 
 def canonical_uuid(text: str, field: str) -> str:
     """Return *text* in lower case if it is a UUID in its one spelling, hexadecimal and hyphens."""
-    if len(text) == 36 and _UUID.fullmatch(text):
+    if is_uuid(text):
         return text.lower()
     raise Refused(
         Refusal.BAD_PARAMETER, field, f"{field} must be a UUID such as 63f77191-432d-4ee6-9c5f-31a1a6987072, "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -12,9 +11,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from weft.auth.grants import unknown_tenant
+from weft.catalog.ids import is_canonical
 from weft.faces.login.answers import refusal
-
-TENANT = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 Readiness = Callable[[], Awaitable[Mapping[str, bool]]]
 Discovery = Callable[[str, str], Mapping[str, Any]]
@@ -26,12 +24,12 @@ def routes(readiness: Readiness, discovery: Discovery, key_set: KeySet) -> list[
 
     async def openid_configuration(request: Request) -> Response:
         tenant = request.path_params["tenant"]
-        if TENANT.fullmatch(tenant) is None:
+        if not is_canonical(tenant):
             return _no_tenant(request)
         return _json(200, discovery(f"{request.url.scheme}://{request.url.netloc}", tenant))
 
     async def keys(request: Request) -> Response:
-        if TENANT.fullmatch(request.path_params["tenant"]) is None:
+        if not is_canonical(request.path_params["tenant"]):
             return _no_tenant(request)
         return _json(200, key_set())
 

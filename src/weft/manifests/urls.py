@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
+from weft.catalog.addresses import is_loopback
 from weft.manifests.errors import shown
 
 LONGEST: Final = 2048
@@ -35,13 +35,10 @@ def service_url(text: str) -> str:
         raise UrlRefused(f"must be an http or https URL with a host, not {shown(text)}")
     if "@" in parts.netloc or "?" in text or "#" in text:
         raise UrlRefused(f"must have no user, query or fragment: {shown(text)}")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not _is_here(host):
         raise UrlRefused(f"must be https, for {shown(host)} is not this machine")
     return text.rstrip("/")
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+def _is_here(host: str) -> bool:
+    return is_loopback(host) or host.endswith(".localhost")

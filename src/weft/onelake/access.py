@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from weft.catalog.catalog import Catalog
 from weft.catalog.errors import ItemNotFound, RoleTooLow, WorkspaceNotFound
+from weft.catalog.ids import is_uuid
 from weft.catalog.model import Item, Principal, Role, Workspace
 from weft.onelake.errors import FilesystemNotFound, NotPermitted, PathNotFound
 
-_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _PAGE: Final = 1000
 
 
@@ -47,7 +46,7 @@ class CatalogAccess:
         self._catalog = catalog
 
     async def workspace(self, caller: Principal, name: str, *, writes: bool) -> str:
-        id = name.lower() if _UUID.fullmatch(name.lower()) else await self._by_name(caller, name)
+        id = name.lower() if is_uuid(name) else await self._by_name(caller, name)
         try:
             await self._catalog.workspace(caller, id, needs=Role.CONTRIBUTOR if writes else Role.VIEWER)
         except WorkspaceNotFound:
@@ -57,7 +56,7 @@ class CatalogAccess:
         return id
 
     async def item(self, caller: Principal, workspace: str, name: str) -> str:
-        if _UUID.fullmatch(name.lower()):
+        if is_uuid(name):
             try:
                 return (await self._catalog.item(caller, workspace, name.lower())).id
             except (ItemNotFound, WorkspaceNotFound):

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from weft.catalog.locks import Locks
 from weft.catalog.tokens import (
     VALID_FOR_AT_LEAST,
     NoPermissions,
@@ -52,7 +53,7 @@ class Granting:
         self._job = job
         self._answer = answer
         self._tokens: dict[tuple[str, bool], Token] = {}
-        self._locks: dict[tuple[str, bool], asyncio.Lock] = {}
+        self._locks = Locks()
         self._asked: set[asyncio.Task[None]] = set()
 
     def hear(self, wanted: Wanted) -> None:
@@ -88,7 +89,7 @@ class Granting:
         if len(wanted.scope) > LONGEST_SCOPE:
             why = f"A scope of {len(wanted.scope)} characters is longer than {LONGEST_SCOPE}."
             return JobError("InvalidScope", why, "User", is_permanent=True)
-        async with self._locks.setdefault((wanted.scope, wanted.as_app), asyncio.Lock()):
+        async with self._locks.of((wanted.scope, wanted.as_app)):
             return await self._token(wanted.scope, wanted.as_app)
 
     async def _token(self, scope: str, as_app: bool) -> Token | JobError:
@@ -105,8 +106,6 @@ class Granting:
         if len(self._tokens) >= MOST_SCOPES and key not in self._tokens:
             self._tokens.clear()
         self._tokens[key] = token
-        if len(self._locks) > MOST_SCOPES + MOST_AT_ONCE:
-            self._locks = {one: lock for one, lock in self._locks.items() if lock.locked()}
 
 
 def _given(wanted: Wanted, found: Token | tuple[str, ...] | JobError) -> Given:

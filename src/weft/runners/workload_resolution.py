@@ -10,10 +10,10 @@ import asyncio
 import logging
 import re
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from weft.catalog.addresses import is_loopback
 from weft.catalog.item_types import Backend
 from weft.contracts.workload import ResolutionContext
 from weft.engine.ports import Clock
@@ -166,15 +166,6 @@ def seconds_of_ttl(minutes: object) -> float:
     if isinstance(minutes, bool) or not isinstance(minutes, int | float):
         return SHORTEST_SECONDS
     return min(max(60.0 * min(minutes, 10**6), SHORTEST_SECONDS), LONGEST_SECONDS)
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _is_listed(host: str, listed: tuple[str, ...]) -> bool:

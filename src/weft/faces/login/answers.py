@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,10 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from weft.auth.grants import GrantRefused
+from weft.catalog.ids import is_uuid
 
 NOT_KEPT: Final = {"Cache-Control": "no-store, no-cache", "Pragma": "no-cache"}
-
-_GUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
 def answer(request: Request, body: Mapping[str, Any], *, status: int = 200) -> Response:
@@ -51,7 +49,7 @@ def told(refused: GrantRefused, trace: str, correlation: str, at: datetime) -> d
 def _correlated(request: Request) -> dict[str, str]:
     """Return the id under which the caller knows its call, if it is one."""
     named = request.headers.get("client-request-id", "")
-    return {"client-request-id": named} if _GUID.fullmatch(named) else {}
+    return {"client-request-id": named} if is_uuid(named) else {}
 
 
 def _headers_of(refused: GrantRefused, request: Request) -> dict[str, str]:

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from weft.auth.grants import ANY_TENANT, GrantRefused, unknown_tenant
 from weft.auth.issuer import Issuer
 from weft.auth.tokens import issuer_of
+from weft.catalog.ids import is_canonical
 from weft.contracts.hosts import LOGIN_HOST, LOGIN_HOSTS
-from weft.faces.public import TENANT
 
 _CACHE_NAME: Final = "login.windows.net"
 _PLACEHOLDER: Final = "{tenantid}"  # as Entra writes the issuer where the tenant is not known
@@ -21,7 +21,7 @@ def canonical_tenant(named: str) -> str:
     No list of tenants is kept: each id is one. Names such as contoso.onmicrosoft.com are not known.
     """
     tenant = named.lower()
-    if tenant in ANY_TENANT or TENANT.fullmatch(tenant):
+    if tenant in ANY_TENANT or is_canonical(tenant):
         return tenant
     raise unknown_tenant(named)
 
