@@ -297,3 +297,39 @@ def test_only_a_host_may_say_that_a_hook_is_busy() -> None:
     assert fault(Request("POST", "/workload/x", ()), busy) == ""
     assert fault(Request("POST", "/workload/x", ()), Answer(503, {}, body)) == "a 503"
     assert fault(Request("POST", "/v1/x", ()), busy) == "a 503"
+
+
+def test_what_was_appended_is_flushed_where_it_ends() -> None:
+    lake = LakeRequests(random.Random(8), owner="a", others=("b",), item=ITEM, names=("n",))
+    appended = Request("PATCH", "/w/i/Files/x", (), b"12345", "action=append&position=4")
+
+    lake.hear(appended, Answer(202, {}, b""))
+    made = [lake.good() for _ in range(200)]
+
+    flushes = [request for request in made if request.query.startswith("action=flush&position=9&")]
+    assert flushes
+    assert {request.path for request in flushes} == {"/w/i/Files/x"}
+
+
+def test_a_refresh_token_is_used_by_the_app_that_was_given_it(clients: Clients) -> None:
+    login = LoginRequests(random.Random(9), clients, "h")
+    asked = Request("POST", "/t/oauth2/v2.0/token", (), b"client_id=app-1")
+
+    login.hear(asked, Answer(200, {}, b'{"refresh_token": "weft1.REMEMBERED"}'))
+    made = [request for request in (login.good() for _ in range(200)) if b"REMEMBERED" in request.body]
+
+    assert made
+    assert all(b"client_id=app-1" in request.body for request in made)
+
+
+def test_an_item_that_was_made_is_asked_for_and_deleted() -> None:
+    chance = random.Random(10)
+    core = CoreRequests(chance, headers=(), control=(), others=("b",), item=ITEM)
+    id = "00000000-0000-4000-8000-00000000abcd"
+    made = Request("POST", f"{ITEM.rpartition('/')[0]}", ())
+
+    core.hear(made, Answer(201, {}, json.dumps({"id": id}).encode()))
+    asked = [core.good() for _ in range(400)]
+
+    assert {request.method for request in asked if request.path.endswith(id)} == {"GET", "PATCH", "DELETE"}
+    assert not [request for request in asked if request.method == "DELETE" and request.path == ITEM]
