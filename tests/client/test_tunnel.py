@@ -221,7 +221,7 @@ async def test_plain_http_is_no_business_of_the_tunnel(method: str) -> None:
 
 @pytest.mark.parametrize(
     "target",
-    ["", "host", "host:", ":443", "host:0", "host:65536", "host:443x", "h\u00f6st:443", "http://host:443",
+    ["", "host", "host:", ":443", ".:443", "host:0", "host:65536", "host:443x", "h\u00f6st:443", "http://host:443",
      "u@host:443", "[::1:443", "[]:443", "host:443:1", "a/b:443", f"{'a' * 254}:443"],
 )  # fmt: skip
 def test_a_target_that_is_none_is_refused(target: str) -> None:
@@ -244,6 +244,8 @@ def test_what_is_no_request_is_refused(head: bytes) -> None:
 def test_names_are_compared_in_one_spelling() -> None:
     assert target_of(b"CONNECT [::1]:80 HTTP/1.1\r\n\r\n") == Target("::1", 80)
     assert target_of(b"CONNECT Example.COM.:443 HTTP/1.0\r\n\r\n") == Target("example.com", 443)
+    # With one dot left over it would be found, and not known for what it is.
+    assert target_of(b"CONNECT api.powerbi.com..:443 HTTP/1.1\r\n\r\n") == Target("api.powerbi.com", 443)
     assert is_answered(Target("onelake.dfs.fabric.microsoft.com", 443))
     assert not is_answered(Target("onelake.dfs.fabric.microsoft.com", 80))
 

@@ -22,7 +22,7 @@ LINGER_BYTES: Final = 1024 * 1024
 LINGER_SECONDS: Final = 2.0
 
 _HEAD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([^ \r\n]+) HTTP/1\.[01]\r\n")
-_TARGET = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z._-]{1,253}):([0-9]{1,5})")
+_TARGET = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z_-][0-9A-Za-z._-]{0,252}):([0-9]{1,5})")
 _REASONS: Final = {400: "Bad Request", 405: "Method Not Allowed", 408: "Request Timeout", 431: "Too Large"}
 
 
@@ -37,7 +37,7 @@ class TunnelLimits:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """*host* in lower case, without brackets and without the dot that may end a name."""
+    """*host* in lower case, without brackets and without a dot at its end, where a name may have one."""
 
     host: str
     port: int
@@ -158,7 +158,7 @@ def target_of(head: bytes) -> Target:
     found = _TARGET.fullmatch(line[2].decode("latin-1"))
     if found is None or not 0 < int(found[2]) < 65536:
         raise TunnelRefused(400, "CONNECT needs a host and a port")
-    return Target(found[1].strip("[]").lower().removesuffix("."), int(found[2]))
+    return Target(found[1].strip("[]").lower().rstrip("."), int(found[2]))
 
 
 def is_answered(target: Target) -> bool:
