@@ -242,7 +242,7 @@ def serve_workloads(settings: Settings, trusted: Trusted) -> int:
 
     Raises what refuses a start: stores.errors.StoreError, auth.errors.DataRefused,
     catalog.addresses.AddressRefused, engine.errors.StoreUnavailable, kit.errors.WorkloadNotLoaded,
-    auth.entra.EntraMissing, workloads.ItemTypeTaken, OSError for an address in use.
+    auth.errors.EntraMissing, workloads.ItemTypeTaken, OSError for an address in use.
     """
     logs.configure()
     host = Host(settings, trusted, owns_all_children=True)

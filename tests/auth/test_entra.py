@@ -21,7 +21,8 @@ from tests.auth.conftest import CUSTOMER, NOW, StillClock
 from tests.auth.issuer_server import Answer, Fault, IssuerServer, NoNames, Part
 from tests.auth.test_on_behalf import a_job
 from weft.auth.certificate import Certificate
-from weft.auth.entra import ENTRA, EntraApp, EntraMissing, EntraTokens, authority_of
+from weft.auth.entra import ENTRA, EntraApp, EntraTokens, authority_of
+from weft.auth.errors import EntraMissing
 from weft.auth.sealed import SubjectSeal
 from weft.catalog.addresses import AddressRefused
 from weft.catalog.tokens import Token

@@ -11,6 +11,7 @@ import pytest
 from tests.cli.conftest import WEFT, Done, Weft
 from weft.cli import up
 from weft.cli.errors import Misused
+from weft.cli.listening import check_platform
 from weft.cli.main import main
 from weft.cli.storage import blob_settings
 from weft.settings import BlobSettings, Settings
@@ -167,7 +168,7 @@ def test_a_port_that_is_taken_is_told_with_what_to_do(tmp_path: Path) -> None:
 
 def test_other_platforms_are_refused() -> None:
     with pytest.raises(Misused, match="Linux only, and this is darwin"):
-        up.check_platform("darwin")
+        check_platform("darwin")
 
 
 def up_alone(*options: str) -> Done:

@@ -12,6 +12,7 @@ import pytest
 from tests.cli.conftest import WEFT
 from weft.cli import workload_serve
 from weft.cli.main import main
+from weft.host_parts import Trusted
 from weft.settings import Settings
 
 WORKLOAD = "tests.cli.workload:workload"
@@ -40,7 +41,7 @@ def no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (["no_attribute"], "a workload is named as MODULE:ATTR, not 'no_attribute'"),
         (["not_there:workload"], "there is no module 'not_there'"),
-        ([WORKLOAD], "two workloads have the item type"),
+        ([WORKLOAD], "item type 'Contoso.Commands.Thing' is of"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line(tmp_path: Path, options: list[str], words: str) -> None:
@@ -74,10 +75,10 @@ def test_a_port_that_is_taken_is_told_with_what_to_do(tmp_path: Path) -> None:
 
 
 def test_all_that_was_asked_for_reaches_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[Settings, tuple[str, ...]]] = []
+    asked: list[tuple[Settings, Trusted]] = []
 
-    def serve(settings: Settings, trust: tuple[str, ...]) -> int:
-        asked.append((settings, trust))
+    def serve(settings: Settings, trusted: Trusted) -> int:
+        asked.append((settings, trusted))
         return 0
 
     monkeypatch.setattr(workload_serve, "_serve", serve)
@@ -87,9 +88,15 @@ def test_all_that_was_asked_for_reaches_the_host(tmp_path: Path, monkeypatch: py
 
     code = main(["workload", "serve", "a:b", "c:d", "--data", str(tmp_path), *options])
 
-    [(settings, trust)] = asked
+    [(settings, trusted)] = asked
     assert code == 0
-    assert trust == ("https://i.example", "api://a", TENANT, "app", "s3cret")
+    assert trusted == Trusted(
+        issuer="https://i.example",
+        audience="api://a",
+        publisher_tenant=TENANT,
+        client_id="app",
+        client_secret="s3cret",
+    )
     assert (settings.workloads, settings.port) == (("a:b", "c:d"), 8080)
     assert (settings.runner.processes, settings.shutdown_grace) == (3, timedelta(seconds=1.5))
 

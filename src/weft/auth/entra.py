@@ -21,6 +21,7 @@ from urllib.parse import urlencode
 import msgspec
 from aiohttp.abc import AbstractResolver
 
+from weft.auth.errors import EntraMissing
 from weft.auth.jwks import WELL_KNOWN
 from weft.auth.sealed import SubjectSeal
 from weft.catalog.addresses import checked
@@ -43,13 +44,6 @@ _TOKEN = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*)*")
 _TOO_MANY: Final = '{"error":"temporarily_unavailable","error_description":"status 429"}'
 _LONGEST_MESSAGE: Final = 2000
 _DOCUMENTS: Final = 100
-
-
-class EntraMissing(Exception):
-    """The library is not installed; the message says what to do."""
-
-    def __init__(self) -> None:
-        super().__init__("tokens from Entra need MSAL: install weft[entra]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,3 +40,10 @@ class DataRefused(Exception):
 
     The message is one line for the person who started weft and says what to do.
     """
+
+
+class EntraMissing(Exception):
+    """The library for Entra is not installed; the message says what to do."""
+
+    def __init__(self) -> None:
+        super().__init__("tokens from Entra need MSAL: install weft[entra]")

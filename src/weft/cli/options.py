@@ -9,6 +9,9 @@ from typing import Annotated
 
 from cyclopts import App, Parameter, Token
 
+from weft.catalog.ids import is_uuid
+from weft.cli.errors import Misused
+
 
 def whole(type: object, tokens: Sequence[Token]) -> int:
     """Read a whole number. Left alone, cyclopts rounds 1.5 to 2."""
@@ -16,6 +19,12 @@ def whole(type: object, tokens: Sequence[Token]) -> int:
     if not re.fullmatch("[+-]?[0-9]+", text):
         raise ValueError(f"{text!r} is not a whole number")
     return int(text)
+
+
+def canonical_id(option: str, given: str) -> str:
+    if not is_uuid(given):
+        raise Misused(f"{option} must be a UUID, not {given!r}")
+    return given.lower()
 
 
 Data = Annotated[

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Annotated, Literal
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from cyclopts import Parameter
 
 from weft.cli.errors import Misused
-from weft.cli.options import Data, whole
+from weft.cli.options import Data, canonical_id, whole
 from weft.cli.server import USER
 from weft.cli.signing import Signing, open_issuer
 from weft.settings import data_directory
@@ -60,7 +60,7 @@ def token(  # noqa: PLR0913 - each is an option of the command
         raise Misused(f"--expires-in must be from 1 to {LONGEST_SECONDS} seconds, not {expires_in}")
     if app and scope:
         raise Misused("--scope and --app exclude one another: a token of an app has no scopes")
-    of_tenant = None if tenant is None else _canonical(tenant)
+    of_tenant = None if tenant is None else canonical_id("--tenant", tenant)
     lifetime = timedelta(seconds=expires_in)
     if audience == "workload":
         _refuse_for_workload(app=app, scope=scope)
@@ -88,13 +88,3 @@ def _for_workload(
         f"ActivityId: {uuid4()}",
         f"RequestId: {uuid4()}",
     ]
-
-
-def _canonical(tenant: str) -> str:
-    try:
-        known = str(UUID(tenant))
-    except ValueError:
-        known = ""
-    if known != tenant.lower():
-        raise Misused(f"--tenant must be a UUID, not {tenant!r}")
-    return known

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import errno
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from weft.catalog.addresses import is_loopback
-from weft.cli.errors import CommandFailed, Misused
+from weft.cli.errors import Misused
+from weft.cli.listening import check_platform, find_modules_here, is_workload_name, loopback, told, whole_port
 from weft.cli.options import Data, whole
 from weft.cli.storage import blob_settings
 from weft.settings import EXAMPLE_WORKLOAD, Profile, Settings, TwinsSettings, data_directory
+
+NOT_BEYOND = (
+    "the local issuer signs tokens for whoever can read the data directory, and must not be trusted beyond "
+    "this machine"
+)
 
 Workloads = Annotated[
     list[str] | None,
@@ -92,8 +96,8 @@ def up(  # noqa: PLR0913 - each is an option of the command
         raise Misused(f"--bulk-jobs must be at least 1, not {bulk_jobs}")
     settings = Settings(
         data=data_directory(data),
-        host=_loopback(host),
-        port=_port(port),
+        host=loopback(host, because=NOT_BEYOND),
+        port=whole_port(port),
         profile=Profile(profile),
         workloads=_workloads(workload),
         manifests=tuple(manifest or ()),
@@ -103,8 +107,7 @@ def up(  # noqa: PLR0913 - each is an option of the command
             bulk_jobs=bulk_jobs, strict=strict_relationships, blobs=blob_settings(blob_root, blob_host)
         ),
     )
-    if "" not in sys.path:
-        sys.path.insert(0, "")  # a workload may lie in the current directory
+    find_modules_here()
     return _serve(_configured(settings, config))
 
 
@@ -117,25 +120,9 @@ def _configured(settings: Settings, config: Path | None) -> Settings:
         raise Misused(str(refused)) from None
 
 
-def _loopback(host: str) -> str:
-    if not is_loopback(host):
-        raise Misused(
-            f"--host {host} is not a loopback address: the local issuer signs tokens for whoever can read "
-            "the data directory, and must not be trusted beyond this machine"
-        )
-    return host
-
-
-def _port(port: int) -> int:
-    if not 0 <= port <= 65535:
-        raise Misused(f"--port must be from 0 to 65535, not {port}")
-    return port
-
-
 def _workloads(names: list[str] | None) -> tuple[str, ...]:
     for name in names or ():
-        module, colon, attribute = name.partition(":")
-        if not (module and colon and attribute):
+        if not is_workload_name(name):
             raise Misused(f"--workload must be MODULE:ATTR, not {name!r}")
     return tuple(names or [EXAMPLE_WORKLOAD])
 
@@ -145,24 +132,12 @@ def _serve(settings: Settings) -> int:
     from weft.app import run  # noqa: PLC0415
     from weft.auth.errors import DataRefused  # noqa: PLC0415
     from weft.catalog.addresses import AddressRefused  # noqa: PLC0415
-    from weft.engine.errors import StoreUnavailable  # noqa: PLC0415
     from weft.kit.errors import WorkloadNotLoaded  # noqa: PLC0415
     from weft.manifests.errors import ManifestInvalid  # noqa: PLC0415
-    from weft.stores.errors import StoreError  # noqa: PLC0415
     from weft.workloads import ItemTypeTaken  # noqa: PLC0415
 
-    try:
-        return run(settings)
-    except (AddressRefused, DataRefused, ItemTypeTaken, ManifestInvalid, WorkloadNotLoaded) as refused:
-        raise Misused(str(refused)) from None
-    except (StoreError, StoreUnavailable, OSError) as failed:
-        if isinstance(failed, OSError) and failed.errno == errno.EADDRINUSE:
-            raise CommandFailed(
-                f"port {settings.port} is in use by another program; choose one with --port"
-            ) from None
-        raise CommandFailed(f"cannot serve: {failed}") from None
-
-
-def check_platform(platform: str) -> None:
-    if platform != "linux":
-        raise Misused(f"weft serves on Linux only, and this is {platform}")
+    return told(
+        lambda: run(settings),
+        port=settings.port,
+        refusals=(AddressRefused, DataRefused, ItemTypeTaken, ManifestInvalid, WorkloadNotLoaded),
+    )

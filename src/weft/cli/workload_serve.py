@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import errno
 import sys
 from datetime import timedelta
-from typing import Annotated
-from uuid import UUID
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from weft.catalog.addresses import is_loopback
-from weft.cli.errors import CommandFailed, Misused
-from weft.cli.options import Data, whole
-from weft.cli.up import check_platform
+from weft.cli.errors import Misused
+from weft.cli.listening import check_platform, find_modules_here, is_workload_name, loopback, told, whole_port
+from weft.cli.options import Data, canonical_id, whole
 from weft.settings import RunnerSettings, Settings, client_secret, data_directory
+
+if TYPE_CHECKING:
+    from weft.host_parts import Trusted
 
 LONGEST_GRACE_SECONDS = 24 * 3600
 
@@ -64,40 +64,34 @@ def serve(  # noqa: PLR0913 - each is an option of the command
     check_platform(sys.platform)
     settings = Settings(
         data=data_directory(data),
-        host=_loopback(host),
-        port=_port(port),
+        host=loopback(host, because="a host speaks plain http, to what runs on this machine"),
+        port=whole_port(port),
         workloads=_named((workload, *more)),
         runner=_runner(processes),
         shutdown_grace=_grace(grace),
     )
     if publisher_tenant:
-        publisher_tenant = _tenant(publisher_tenant)
+        publisher_tenant = canonical_id("--publisher-tenant", publisher_tenant)
     secret = client_secret()
     if secret and not client_id:
         raise Misused("WEFT_CLIENT_SECRET is set; --client-id says whose secret it is")
-    if "" not in sys.path:
-        sys.path.insert(0, "")  # a workload may lie in the current directory
-    return _serve(settings, (issuer, audience, publisher_tenant, client_id, secret))
+    find_modules_here()
+    # The whole host: imported only by the one command that serves it.
+    from weft.host_parts import Trusted  # noqa: PLC0415
 
-
-def _loopback(host: str) -> str:
-    if not is_loopback(host):
-        raise Misused(
-            f"--host {host} is not a loopback address: a host speaks plain http, to what runs on this machine"
-        )
-    return host
-
-
-def _port(port: int) -> int:
-    if not 0 <= port <= 65535:
-        raise Misused(f"--port must be from 0 to 65535, not {port}")
-    return port
+    trusted = Trusted(
+        issuer=issuer,
+        audience=audience,
+        publisher_tenant=publisher_tenant,
+        client_id=client_id,
+        client_secret=secret,
+    )
+    return _serve(settings, trusted)
 
 
 def _named(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
-        module, colon, attribute = name.partition(":")
-        if not (module and colon and attribute):
+        if not is_workload_name(name):
             raise Misused(f"a workload is named as MODULE:ATTR, not {name!r}")
     return names
 
@@ -116,45 +110,15 @@ def _grace(seconds: float) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-def _tenant(given: str) -> str:
-    try:
-        known = str(UUID(given))
-    except ValueError:
-        known = ""
-    if known != given.lower():
-        raise Misused(f"--publisher-tenant must be a UUID, not {given!r}")
-    return known
-
-
-def _serve(settings: Settings, trust: tuple[str, str, str, str, str]) -> int:
-    # The whole host: imported only by the one command that serves it.
-    from weft.auth.entra import EntraMissing  # noqa: PLC0415
-    from weft.auth.errors import DataRefused  # noqa: PLC0415
+def _serve(settings: Settings, trusted: Trusted) -> int:
+    from weft.auth.errors import DataRefused, EntraMissing  # noqa: PLC0415
     from weft.catalog.addresses import AddressRefused  # noqa: PLC0415
-    from weft.engine.errors import StoreUnavailable  # noqa: PLC0415
-    from weft.host_parts import Trusted  # noqa: PLC0415
     from weft.kit.errors import WorkloadNotLoaded  # noqa: PLC0415
-    from weft.stores.errors import StoreError  # noqa: PLC0415
     from weft.workload_host import serve_workloads  # noqa: PLC0415
     from weft.workloads import ItemTypeTaken  # noqa: PLC0415
 
-    issuer, audience, publisher_tenant, client_id, secret = trust
-    trusted = Trusted(
-        issuer=issuer,
-        audience=audience,
-        publisher_tenant=publisher_tenant,
-        client_id=client_id,
-        client_secret=secret,
-    )
+    refusals = (DataRefused, EntraMissing, ItemTypeTaken, WorkloadNotLoaded)
     try:
-        return serve_workloads(settings, trusted)
+        return told(lambda: serve_workloads(settings, trusted), port=settings.port, refusals=refusals)
     except AddressRefused as refused:
         raise Misused(f"--issuer: {refused}") from None
-    except (DataRefused, EntraMissing, ItemTypeTaken, WorkloadNotLoaded) as refused:
-        raise Misused(str(refused)) from None
-    except (StoreError, StoreUnavailable, OSError) as failed:
-        if isinstance(failed, OSError) and failed.errno == errno.EADDRINUSE:
-            raise CommandFailed(
-                f"port {settings.port} is in use by another program; choose one with --port"
-            ) from None
-        raise CommandFailed(f"cannot serve: {failed}") from None
