@@ -14,11 +14,13 @@ def checked(url: str) -> SplitResult:
     """Return the parts of *url*, an address without user, query and fragment. Raises AddressRefused."""
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        host, port = parts.hostname, parts.port
     except ValueError as error:
         raise AddressRefused(f"{url!r} is no address: {error}") from None
     if parts.scheme not in ("https", "http") or not host or not url.isprintable() or " " in url:
         raise AddressRefused(f"{url!r} is no address that begins with https:// or http://")
+    if port == 0:
+        raise AddressRefused(f"{url!r} is no address: its port is 0")
     if parts.username is not None or parts.query or parts.fragment:
         raise AddressRefused(f"{parts.scheme}://{host}: an address here has no user, query or fragment")
     if parts.scheme == "http" and not is_loopback(host):
