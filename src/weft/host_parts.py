@@ -21,7 +21,7 @@ from weft.engine.ports import Clock
 from weft.engine.worker import Habits, Worker
 from weft.faces.workload.routes import WorkloadHost
 from weft.kit.workload import Workload
-from weft.runners.granting import Grants
+from weft.runners.granting import Sources
 from weft.runners.processes import ONCE, ProcessRunner
 from weft.serving import Stopping
 from weft.settings import Settings
@@ -60,6 +60,11 @@ class Trusted:
 
     def client_ids(self, audiences: Mapping[str, str]) -> Mapping[str, str]:
         return dict.fromkeys(audiences.values(), self.client_id) if self.client_id else {}
+
+
+def stop_seconds(settings: Settings) -> float:
+    """Return how long a deletion waits for running jobs to stop."""
+    return settings.runner.cancel_grace.total_seconds() + STOP_MARGIN_SECONDS
 
 
 class Policies:
@@ -118,7 +123,7 @@ class HostParts:
     """What makes functions jobs: processes that run them, a worker that hands them out, the face.
 
     A server has them beside its other parts, a host has little else. *trusted* names a publisher tenant.
-    *grants*: where jobs get their tokens from. *seal*: keeps the users' tokens that this needs. See
+    *sources*: where jobs get their tokens from. *seal*: keeps the users' tokens that this needs. See
     ProcessRunner for *owns_all_children*.
     """
 
@@ -132,7 +137,7 @@ class HostParts:
         workloads: Sequence[Workload],
         keys: KeySource,
         owns_all_children: bool,
-        grants: Grants | None = None,
+        sources: Sources | None = None,
         seal: SubjectSeal | None = None,
     ) -> None:
         policies = Policies(workloads)
@@ -144,7 +149,7 @@ class HostParts:
             environment=os.environ,
             marker=store.store_id,
             owns_all_children=owns_all_children,
-            grants=grants,
+            sources=sources,
             policy=policies,
         )
         jobs = Habits(
@@ -166,7 +171,7 @@ class HostParts:
             audiences=audiences,
             limits=settings.limits,
             settings=settings.hosting,
-            stop_seconds=settings.runner.cancel_grace.total_seconds() + STOP_MARGIN_SECONDS,
+            stop_seconds=stop_seconds(settings),
             seal=seal,
         )
 

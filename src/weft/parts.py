@@ -39,12 +39,12 @@ from weft.faces.twins import extra as twins_extra
 from weft.faces.twins import routes as twins_routes
 from weft.faces.workload import doors as workload_doors
 from weft.faces.workload import routes as workload_routes
-from weft.host_parts import HostParts, Trusted
+from weft.host_parts import HostParts, Trusted, stop_seconds
 from weft.hosted import HostedHints, HostedLeftovers, OwnPermissions, hosted_item_types, hosted_key
 from weft.kit.workload import Workload, load_workload
 from weft.local_fabric import FilesGoToo, LocalFabric
 from weft.onelake.files import Files
-from weft.runners.granting import Grants
+from weft.runners.granting import Sources
 from weft.runners.remote_workload import RemoteWorkloadRunner
 from weft.runners.workload_lifecycle import WorkloadLifecycle
 from weft.serving import in_url
@@ -205,7 +205,7 @@ def _catalog(ground: Ground, caller: RemoteWorkloadRunner, files: Files) -> Cata
         ground.store,
         ground.engine,
         ground.clock,
-        stop_seconds=settings.runner.cancel_grace.total_seconds() + 5,
+        stop_seconds=stop_seconds(settings),
         lifecycle=FilesGoToo(lifecycle, files),
     )
 
@@ -232,7 +232,7 @@ def _host(ground: Ground, catalog: Catalog, fabric: LocalFabric) -> HostParts:
         workloads=ground.workloads,
         keys=ground.keys,
         owns_all_children=True,
-        grants=Grants(
+        sources=Sources(
             tokens=LocalTokens(ground.issuer, fabric.resources, ground.registry.find, ground.clock),
             permissions=OwnPermissions(catalog),
             clock=ground.clock,

@@ -37,7 +37,7 @@ from weft.faces.workload.errors import answer_to
 from weft.host_parts import HostParts, Trusted
 from weft.hosted import hosted_item_types
 from weft.kit.workload import Workload, load_workload
-from weft.runners.granting import Grants
+from weft.runners.granting import Sources
 from weft.serving import Stopping, answers, in_url, listen, run, take_back_jobs
 from weft.settings import RunnerSettings, Settings, data_directory
 from weft.stores.sqlite.store import SqliteStore
@@ -84,7 +84,7 @@ class Host:
             workloads=workloads,
             keys=self._remote_keys or own,
             owns_all_children=owns_all_children,
-            grants=Grants(tokens=tokens, clock=clock),
+            sources=Sources(tokens=tokens, clock=clock),
             seal=seal,
         )
         self._work: asyncio.Task[None] | None = None

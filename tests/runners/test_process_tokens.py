@@ -21,7 +21,7 @@ from tests.runners.support import QUICK, ROOT, FakeRun, marked_alive, soon, zomb
 from weft.catalog.tokens import SUBJECT_LABEL, Token, auth_ui_required
 from weft.engine.jobs import Completed, Failed, Job, JobError, Stopped
 from weft.runners.frames import Given, TokenGiven, TokenWanted
-from weft.runners.granting import MOST_AT_ONCE, Granting, Grants
+from weft.runners.granting import MOST_AT_ONCE, Granting, Sources
 from weft.runners.processes import ProcessRunner
 
 SCOPE = "https://a.example/.default"
@@ -74,7 +74,7 @@ async def granting(source: Source | None) -> AsyncIterator[ProcessRunner]:
         command=[sys.executable, "-m", "weft.kit.process", "tests.runners.asking_jobs:workload"],
         environment={**os.environ, "PYTHONPATH": f"{ROOT}", "WEFT_CLIENT_SECRET": SECRET},
         marker=marker,
-        grants=None if source is None else Grants(tokens=source, permissions=source, clock=source),
+        sources=None if source is None else Sources(tokens=source, permissions=source, clock=source),
     )
     await runner.start()
     try:
@@ -145,7 +145,7 @@ async def test_jobs_ask_many_times_at_once_and_each_question_has_its_own_answer(
 async def test_a_job_that_asks_too_much_at_once_is_told_so_and_no_more_is_asked() -> None:
     source = Source()
     answers: list[Given] = []
-    asking = Granting(Grants(tokens=source, permissions=source, clock=source), a_job(), answers.append)
+    asking = Granting(Sources(tokens=source, permissions=source, clock=source), a_job(), answers.append)
 
     for number in range(MOST_AT_ONCE + 5):
         asking.hear(TokenWanted(1, number, NEVER, False))
@@ -158,8 +158,8 @@ async def test_a_job_that_asks_too_much_at_once_is_told_so_and_no_more_is_asked(
 async def test_a_question_whose_answer_takes_too_long_is_answered_with_an_error() -> None:
     source = Source()
     answers: list[Given] = []
-    grants = Grants(tokens=source, permissions=source, clock=source, seconds=0.02)
-    asking = Granting(grants, a_job(), answers.append)
+    sources = Sources(tokens=source, permissions=source, clock=source, seconds=0.02)
+    asking = Granting(sources, a_job(), answers.append)
 
     asking.hear(TokenWanted(1, 7, NEVER, False))
     await soon(lambda: bool(answers))

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grants:
+class Sources:
     """Where tokens and permissions come from; by default there are none."""
 
     tokens: TokenSource = field(default_factory=NoTokens)
@@ -48,8 +48,8 @@ class Granting:
     A token is given again until it is about to expire: the job may ask before each of its calls.
     """
 
-    def __init__(self, grants: Grants, job: Job, answer: Callable[[Given], None]) -> None:
-        self._grants = grants
+    def __init__(self, sources: Sources, job: Job, answer: Callable[[Given], None]) -> None:
+        self._sources = sources
         self._job = job
         self._answer = answer
         self._tokens: dict[tuple[str, bool], Token] = {}
@@ -73,10 +73,10 @@ class Granting:
 
     async def _serve(self, wanted: Wanted) -> None:
         try:
-            async with asyncio.timeout(self._grants.seconds):
+            async with asyncio.timeout(self._sources.seconds):
                 found = await self._found(wanted)
         except TimeoutError:
-            why = f"There was no answer within {self._grants.seconds:g} s."
+            why = f"There was no answer within {self._sources.seconds:g} s."
             found = JobError("TokenUnavailable", why, "System", is_permanent=False)
         except Exception:
             log.exception("question of a job not answered", extra={"job": self._job.key.id})
@@ -85,7 +85,7 @@ class Granting:
 
     async def _found(self, wanted: Wanted) -> Token | tuple[str, ...] | JobError:
         if not isinstance(wanted, TokenWanted):
-            return await self._grants.permissions.permissions(self._job)
+            return await self._sources.permissions.permissions(self._job)
         if len(wanted.scope) > LONGEST_SCOPE:
             why = f"A scope of {len(wanted.scope)} characters is longer than {LONGEST_SCOPE}."
             return JobError("InvalidScope", why, "User", is_permanent=True)
@@ -95,9 +95,9 @@ class Granting:
     async def _token(self, scope: str, as_app: bool) -> Token | JobError:
         key = (scope, as_app)
         known = self._tokens.get(key)
-        if known is not None and known.expires_at - self._grants.clock.now() >= VALID_FOR_AT_LEAST:
+        if known is not None and known.expires_at - self._sources.clock.now() >= VALID_FOR_AT_LEAST:
             return known
-        found = await self._grants.tokens.token(self._job, scope, as_app)
+        found = await self._sources.tokens.token(self._job, scope, as_app)
         if isinstance(found, Token):
             self._keep(key, found)
         return found

@@ -33,7 +33,7 @@ from weft.runners.frames import (
     TokenWanted,
     Told,
 )
-from weft.runners.granting import Granting, Grants
+from weft.runners.granting import Granting, Sources
 from weft.runners.output import Output, line_text
 from weft.runners.reporting import Reporter
 
@@ -88,14 +88,14 @@ class JobProcess:
         mark: str,
         tag: int | None,
         strangers: frozenset[Identity] | None = None,
-        grants: Grants | None = None,
+        sources: Sources | None = None,
     ) -> None:
         self.booted: asyncio.Future[JobError | None] = asyncio.get_running_loop().create_future()
         self.gone = asyncio.Event()
         self._mark = mark
         self._tag = tag
         self._strangers = strangers
-        self._grants = grants or Grants()
+        self._sources = sources or Sources()
         self._unanswered: set[asyncio.Task[None]] = set()
         self._turn: Turn | None = None
         self._turns = 0
@@ -127,7 +127,7 @@ class JobProcess:
             raise RuntimeError(f"process {self.pid} is not free")
         self._drain_output()
         self._turns += 1
-        granting = Granting(self._grants, job, self._channel.send)
+        granting = Granting(self._sources, job, self._channel.send)
         self._turn = Turn(self._turns, reporter, granting)
         self._channel.send(
             Begin(

@@ -16,7 +16,7 @@ from weft.engine.jobs import Again, Completed, Failed, Job, JobError, Outcome, R
 from weft.engine.ports import Run
 from weft.runners import attempts, proctree
 from weft.runners.frames import Ended
-from weft.runners.granting import Grants
+from weft.runners.granting import Sources
 from weft.runners.job_process import Identity, JobProcess, Turn, memory_tag
 from weft.runners.keeper import Keeper
 from weft.runners.reporting import Reporter, say
@@ -57,7 +57,7 @@ class ProcessRunner:
     `start` it before `run`, and `close` it at the end. Not more than one runner may use a marker at a time.
     Where it *owns_all_children*, whatever becomes a child of this process after `start` is taken for what a
     job left behind, and ended: nothing else here may then start processes. A job can hide what it starts
-    from any other look. *grants*: where jobs get their tokens from. *policy*: how long a job may take and
+    from any other look. *sources*: where jobs get their tokens from. *policy*: how long a job may take and
     when it starts again; without it, each is done once for as long as it takes.
     """
 
@@ -69,12 +69,12 @@ class ProcessRunner:
         environment: Mapping[str, str],
         marker: str,
         owns_all_children: bool = False,
-        grants: Grants | None = None,
+        sources: Sources | None = None,
         policy: Callable[[Job], RunPolicy] | None = None,
     ) -> None:
         self._settings = settings
         self._policy = policy or (lambda job: ONCE)
-        self._grants = grants
+        self._sources = sources
         self._command = tuple(command)
         self._environment = job_environment(environment)
         self._store_mark = f"{marker}/"
@@ -288,7 +288,7 @@ class ProcessRunner:
                 mark=self.new_mark(),
                 tag=self._tag,
                 strangers=self._strangers,
-                grants=self._grants,
+                sources=self._sources,
             )
         except OSError as error:
             self._boot_failed(
