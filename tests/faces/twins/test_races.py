@@ -160,8 +160,10 @@ async def test_an_id_that_is_freed_while_it_is_looked_at_is_taken(
     await served.cancel()
     insert = served.store.insert
 
-    async def meets_a_delete(job: Job, room: Room | None = None) -> Job | None:
-        kept = await insert(job, room)
+    async def meets_a_delete(
+        job: Job, room: Room | None = None, duplicate: Duplicate | None = None
+    ) -> Job | None:
+        kept = await insert(job, room, duplicate)
         if kept is None:
             await served.store.delete(job.key)
         return kept
