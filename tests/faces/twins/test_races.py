@@ -12,6 +12,7 @@ from tests.faces.twins.serving import DELETIONS, IMPORTS, Served
 from tests.transcripts.player import Answer
 from weft.engine.errors import LeaseLost
 from weft.engine.jobs import Completed, Job, JobKey, Room, Stopped
+from weft.engine.ports import Duplicate
 
 ROUNDS = 20
 
