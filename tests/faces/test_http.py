@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,6 +17,7 @@ from weft.faces.http import (
     Refused,
     canonical_json,
     canonical_uuid,
+    check_json,
     decode,
     read_json,
     shown,
@@ -113,6 +115,7 @@ async def test_strict_json_is_returned_as_it_came(raw: bytes) -> None:
         (b'"\\\\\\ud800"', "body", "surrogate"),
         (b'{"a": {"b": "x\\u0000y"}}', "a.b", "U+0000"),
         (b'{"\\u0000": 1}', "body", "U+0000"),
+        (b'[0, {"a": [{"\\udc00": 1}]}]', "[1].a[0]", "surrogate"),
         (b"18446744073709551616", "body", "18446744073709551616"),
         (b"-9223372036854775809", "body", "-9223372036854775809"),
         (b"9" * 5000, "body", "64 bit"),
@@ -134,6 +137,19 @@ async def test_what_readers_would_read_differently_is_refused(raw: bytes, field:
     assert (refused.kind, refused.field) == (Refusal.BAD_BODY, field)
     assert said in refused.message
     assert len(refused.message) < 300
+
+
+def test_where_a_text_is_unsound_is_found_as_fast_in_the_depth() -> None:
+    """Else a few bodies of many deep texts keep all other requests waiting."""
+
+    def seconds(depth: int) -> float:
+        raw = b"[" * depth + b'"",' * 60_000 + b'"\\ud800"' + b"]" * depth
+        began = time.process_time()
+        with pytest.raises(Refused):
+            check_json(raw)
+        return time.process_time() - began
+
+    assert min(seconds(60) for _ in range(5)) < 3 * min(seconds(1) for _ in range(5))
 
 
 async def test_no_body_is_no_bytes_whatever_its_media_type() -> None:

@@ -252,28 +252,34 @@ _AS_VALUE: Final = msgspec.json.Decoder(float_hook=_whole)
 
 
 def _unsound_text(value: object) -> Refused:
-    for path, text in _texts(value, ""):
-        if "\0" in text:
-            return _bad_body(
-                path or "body", f"{path or 'the body'} holds the character U+0000: {shown(text)}"
-            )
-        if not _encodes(text):
-            return _bad_body(
-                path or "body", f"{path or 'the body'} holds half a surrogate pair: {shown(text)}"
-            )
-    return _bad_body("body", "the body holds an escape that is no character")
+    steps: list[str] = []
+    text = _unsound(value, steps)
+    if text is None:
+        return _bad_body("body", "the body holds an escape that is no character")
+    path = "".join(reversed(steps)).removeprefix(".")
+    what = "the character U+0000" if "\0" in text else "half a surrogate pair"
+    return _bad_body(path or "body", f"{path or 'the body'} holds {what}: {shown(text)}")
 
 
-def _texts(value: object, path: str) -> Iterable[tuple[str, str]]:
+def _unsound(value: object, steps: list[str]) -> str | None:
+    """Return the first text that is none for a database, and add the steps that lead there, the last first.
+
+    It is looked for in values of a million texts, however deep they are.
+    """
     if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, list):
-        for index, element in enumerate(value):
-            yield from _texts(element, f"{path}[{index}]")
-    elif isinstance(value, dict):
+        return value if "\0" in value or not _encodes(value) else None
+    if isinstance(value, dict):
         for name, member in value.items():
-            yield path, name
-            yield from _texts(member, f"{path}.{_name(name)}" if path else _name(name))
+            found = _unsound(name, [])
+            if found is None and (found := _unsound(member, steps)) is not None:
+                steps.append(f".{_name(name)}")
+            if found is not None:
+                return found
+    for index, element in enumerate(value if isinstance(value, list) else ()):
+        if (found := _unsound(element, steps)) is not None:
+            steps.append(f"[{index}]")
+            return found
+    return None
 
 
 def _encodes(text: str) -> bool:
