@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import signal
 import subprocess
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.conftest import ROOT
 from tests.onelake.doomed import CHANGES, NEW, OLD, OTHER, PLACE, put
@@ -27,6 +30,7 @@ from weft.onelake.errors import (
 )
 from weft.onelake.files import Files
 from weft.onelake.paths import Place
+from weft.onelake.uploads import Upload
 
 MOST_STEPS = 30
 
@@ -144,6 +148,19 @@ def test_parts_may_come_in_any_order_and_overlap(files: Files) -> None:
     files.flush(PLACE, 6)
 
     assert content(files) in (b"123456", b"123455")
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 10)), max_size=20))
+def test_appended_parts_are_kept_as_what_they_cover(appended: list[tuple[int, int]]) -> None:
+    upload = Upload(Path("nowhere"), 0)
+    covered: set[int] = set()
+    for start, length in appended:
+        upload.add(start, start + length)
+        covered |= set(range(start, start + length))
+
+    assert upload.parts == sorted(upload.parts)
+    assert {at for start, end in upload.parts for at in range(start, end)} == covered
+    assert all(one[1] < other[0] for one, other in itertools.pairwise(upload.parts))
 
 
 def test_data_that_did_not_come_whole_is_not_flushed(files: Files) -> None:

@@ -143,7 +143,7 @@ class Files:
         with self._lock:
             upload.writers -= 1
             if end is not None and end > position:
-                upload.parts.append((position, end))
+                upload.add(position, end)
 
     def write(self, upload: Upload, position: int, data: bytes) -> None:
         """Put *data* into the staging file. Raises TooLarge, StorageFull, PathNotFound if it was dropped."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import os
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
@@ -17,19 +19,29 @@ MOST: Final = 1000
 
 @dataclass(slots=True)
 class Upload:
-    """*base*: the length of the file it goes on from. *parts*: what was appended, as start and end."""
+    """*base*: the length of the file it goes on from. *parts*: what was appended, as start and end, in order.
+
+    Parts that meet are one: however many appends there were, only gaps take memory.
+    """
 
     path: Path
     base: int
     parts: list[tuple[int, int]] = field(default_factory=list)
     writers: int = 0
 
+    def add(self, start: int, end: int) -> None:
+        first = bisect_left(self.parts, start, key=itemgetter(1))
+        behind = bisect_right(self.parts, end, key=itemgetter(0))
+        if first < behind:
+            start, end = min(start, self.parts[first][0]), max(end, self.parts[behind - 1][1])
+        self.parts[first:behind] = [(start, end)]
+
     def check(self, end: int) -> None:
         """Raises InvalidFlush unless the parts, with the file before them, make *end* bytes without a gap."""
         if self.writers:
             raise StillAppending
         reached = self.base
-        for start, stop in sorted(self.parts):
+        for start, stop in self.parts:
             if start > reached:
                 raise InvalidFlush
             reached = max(reached, stop)
