@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from weft.catalog.addresses import is_loopback
 from weft.cli.errors import CommandFailed, Misused
@@ -36,6 +38,16 @@ def find_modules_here() -> None:
     """A workload may lie in the current directory."""
     if "" not in sys.path:
         sys.path.insert(0, "")
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Import within: collections would walk what stays loaded anyway, again and again."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def told(serve: Callable[[], int], *, port: int, refusals: tuple[type[Exception], ...]) -> int:

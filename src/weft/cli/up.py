@@ -9,7 +9,15 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from weft.cli.errors import Misused
-from weft.cli.listening import check_platform, find_modules_here, is_workload_name, loopback, told, whole_port
+from weft.cli.listening import (
+    check_platform,
+    find_modules_here,
+    is_workload_name,
+    loading,
+    loopback,
+    told,
+    whole_port,
+)
 from weft.cli.options import Data, whole
 from weft.cli.storage import blob_settings
 from weft.settings import EXAMPLE_WORKLOAD, Profile, Settings, TwinsSettings, data_directory
@@ -129,12 +137,13 @@ def _workloads(names: list[str] | None) -> tuple[str, ...]:
 
 def _serve(settings: Settings) -> int:
     # The whole server: imported only by the one command that serves.
-    from weft.app import run  # noqa: PLC0415
-    from weft.auth.errors import DataRefused  # noqa: PLC0415
-    from weft.catalog.addresses import AddressRefused  # noqa: PLC0415
-    from weft.kit.errors import WorkloadNotLoaded  # noqa: PLC0415
-    from weft.manifests.errors import ManifestInvalid  # noqa: PLC0415
-    from weft.workloads import ItemTypeTaken  # noqa: PLC0415
+    with loading():
+        from weft.app import run  # noqa: PLC0415
+        from weft.auth.errors import DataRefused  # noqa: PLC0415
+        from weft.catalog.addresses import AddressRefused  # noqa: PLC0415
+        from weft.kit.errors import WorkloadNotLoaded  # noqa: PLC0415
+        from weft.manifests.errors import ManifestInvalid  # noqa: PLC0415
+        from weft.workloads import ItemTypeTaken  # noqa: PLC0415
 
     return told(
         lambda: run(settings),

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from weft.cli.errors import Misused
-from weft.cli.listening import check_platform, find_modules_here, is_workload_name, loopback, told, whole_port
+from weft.cli.listening import (
+    check_platform,
+    find_modules_here,
+    is_workload_name,
+    loading,
+    loopback,
+    told,
+    whole_port,
+)
 from weft.cli.options import Data, canonical_id, whole
 from weft.settings import RunnerSettings, Settings, client_secret, data_directory
 
@@ -77,7 +85,8 @@ def serve(  # noqa: PLR0913 - each is an option of the command
         raise Misused("WEFT_CLIENT_SECRET is set; --client-id says whose secret it is")
     find_modules_here()
     # The whole host: imported only by the one command that serves it.
-    from weft.host_parts import Trusted  # noqa: PLC0415
+    with loading():
+        from weft.host_parts import Trusted  # noqa: PLC0415
 
     trusted = Trusted(
         issuer=issuer,
@@ -111,11 +120,12 @@ def _grace(seconds: float) -> timedelta:
 
 
 def _serve(settings: Settings, trusted: Trusted) -> int:
-    from weft.auth.errors import DataRefused, EntraMissing  # noqa: PLC0415
-    from weft.catalog.addresses import AddressRefused  # noqa: PLC0415
-    from weft.kit.errors import WorkloadNotLoaded  # noqa: PLC0415
-    from weft.workload_host import serve_workloads  # noqa: PLC0415
-    from weft.workloads import ItemTypeTaken  # noqa: PLC0415
+    with loading():
+        from weft.auth.errors import DataRefused, EntraMissing  # noqa: PLC0415
+        from weft.catalog.addresses import AddressRefused  # noqa: PLC0415
+        from weft.kit.errors import WorkloadNotLoaded  # noqa: PLC0415
+        from weft.workload_host import serve_workloads  # noqa: PLC0415
+        from weft.workloads import ItemTypeTaken  # noqa: PLC0415
 
     refusals = (DataRefused, EntraMissing, ItemTypeTaken, WorkloadNotLoaded)
     try:
