@@ -152,14 +152,7 @@ class HostParts:
             sources=sources,
             policy=policies,
         )
-        jobs = Habits(
-            queue=scopes.HOSTED,
-            slots=jobs_at_once,
-            narrow=policies.own_queues(jobs_at_once),
-            begins=Event.START,
-            cancel_wins=True,
-            adopts=False,
-        )
+        jobs = _habits(jobs_at_once, policies)
         hooks = replace(jobs, queue=scopes.HOOKS, slots=max(1, hooks_at_once), narrow={})
         self.workers = Workers(*(Worker(engine, self.processes, habits) for habits in (jobs, hooks)))
         audiences = trusted.audiences(workloads)
@@ -174,6 +167,17 @@ class HostParts:
             stop_seconds=stop_seconds(settings),
             seal=seal,
         )
+
+
+def _habits(at_once: int, policies: Policies) -> Habits:
+    return Habits(
+        queue=scopes.HOSTED,
+        slots=at_once,
+        narrow=policies.own_queues(at_once),
+        begins=Event.START,
+        cancel_wins=True,
+        adopts=False,
+    )
 
 
 def _verifier(
