@@ -12,6 +12,7 @@ from weft.catalog.item_types import Backend, Contract, Dedup, ItemType
 from weft.contracts.core import InvokeType
 from weft.settings import Settings
 from weft.workloads import (
+    AudienceTaken,
     ItemTypeTaken,
     Registry,
     declared_item_types,
@@ -106,3 +107,22 @@ def test_an_item_type_is_declared_by_an_address_alone(tmp_path: Path) -> None:
 def test_an_address_that_is_none_is_refused_with_the_name_of_the_option(tmp_path: Path) -> None:
     with pytest.raises(AddressRefused, match=r"--workload-url: .*TYPE=URL"):
         declared_item_types(Settings(data=tmp_path, workload_urls=("Contoso.A.Thing",)), "tenant")
+
+
+@pytest.mark.parametrize(
+    "audience",
+    ["api://here", "API://Here/", "https://api.fabric.microsoft.com", "https://storage.azure.com/"],
+)
+def test_no_workload_is_sent_tokens_that_are_good_elsewhere(audience: str) -> None:
+    other = replace(REMOTE, backend=replace(THERE, audience=audience))
+
+    with pytest.raises(AudienceTaken, match=r"Contoso\.There\.Thing.*, which is of "):
+        Registry([HOSTED, other])
+    with pytest.raises(AudienceTaken):
+        Registry([other, HOSTED, replace(other, name="Contoso.There.Other")])
+
+
+def test_the_item_types_of_a_workload_have_one_audience() -> None:
+    other = replace(REMOTE, name="Contoso.There.Other")
+
+    assert Registry([REMOTE, other]).audiences == ("api://there",)

@@ -6,7 +6,8 @@ import ssl
 from collections.abc import Iterable
 from dataclasses import replace
 
-from weft.auth.issuer import Issuer
+from weft.auth.issuer import CORE_AUDIENCES, TWINS_AUDIENCES, Issuer
+from weft.auth.resources import STORAGE_AUDIENCE
 from weft.catalog.addresses import AddressRefused
 from weft.catalog.item_types import Backend, Dedup, ItemType
 from weft.contracts.core import InvokeType
@@ -19,6 +20,15 @@ class ItemTypeTaken(Exception):
 
     def __init__(self, item_type: str, one: str, other: str) -> None:
         super().__init__(f"item type {item_type!r} is of {one!r} and of {other!r}")
+
+
+class AudienceTaken(ItemTypeTaken):
+    """The tokens that a workload would be sent are good for somebody else, too: it could use them there."""
+
+    def __init__(self, item_type: str, audience: str, owner: str) -> None:
+        Exception.__init__(
+            self, f"tokens for item type {item_type!r} would be for {audience!r}, which is of {owner}"
+        )
 
 
 def declared_item_types(settings: Settings, home_tenant: str) -> tuple[ItemType, ...]:
@@ -121,7 +131,17 @@ class Registry:
         other = self.find(item_type.name)
         if other is not None:
             raise ItemTypeTaken(item_type.name, other.backend.workload, item_type.backend.workload)
+        self._check_audience(item_type)
         self._known[_folded(item_type.name)] = item_type
+
+    def _check_audience(self, item_type: ItemType) -> None:
+        backend = item_type.backend
+        audience = _plain(backend.audience)
+        if audience in _OF_SERVICES:
+            raise AudienceTaken(item_type.name, backend.audience, "this server")
+        for other in self._known.values():
+            if _plain(other.backend.audience) == audience and other.backend.workload != backend.workload:
+                raise AudienceTaken(item_type.name, backend.audience, repr(other.backend.workload))
 
 
 class LocalCredentials:
@@ -143,3 +163,10 @@ class LocalCredentials:
 
 def _folded(name: str) -> str:
     return name.lower() if name.isascii() else name
+
+
+def _plain(audience: str) -> str:
+    return audience.rstrip("/").lower()
+
+
+_OF_SERVICES = frozenset(map(_plain, (*CORE_AUDIENCES, *TWINS_AUDIENCES, STORAGE_AUDIENCE)))

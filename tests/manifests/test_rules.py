@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.manifests.packages import FRONTEND, ITEM, PRODUCT, REMOTE, WDK, errors
+from tests.manifests.packages import APP, FRONTEND, ITEM, PRODUCT, REMOTE, WDK, errors
+from weft.auth.subject_and_app import FABRIC_APP, FABRIC_CLIENT_FOR_WORKLOADS
 from weft.manifests.errors import MOST_FINDINGS
 
 Files = dict[str, str]
@@ -148,6 +149,14 @@ BROKEN: dict[str, tuple[Files, str]] = {
     "an app id that is no GUID": (
         product("<AppId>", "<AppId>x"),
         f"{PRODUCT}:9: AADApp/AppId: must be a GUID",
+    ),
+    "the app of Fabric": (
+        product(f"<AppId>{APP}", f"<AppId>{FABRIC_APP}"),
+        f"{PRODUCT}:9: AADApp/AppId: is Fabric's own",
+    ),
+    "the other app of Fabric": (
+        product(f"<AppId>{APP}", f"<AppId>{FABRIC_CLIENT_FOR_WORKLOADS.upper()}"),
+        f"{PRODUCT}:9: AADApp/AppId: is Fabric's own",
     ),
     "no redirect": (
         product("<RedirectUri>http://localhost</RedirectUri>", ""),

@@ -51,6 +51,9 @@ class _Kind:
     contract: Contract | None
 
 
+FABRICS_OWN: Final = ("00000009-0000-0000-c000-000000000000", "d2450708-699c-41e3-8077-b0c8341509aa")
+"""The apps with which Fabric itself calls workloads."""
+
 _WDK: Final = _Kind("1", WDK, WDK_ITEM, "AADApp", Contract.WDK)
 _REMOTE: Final = _Kind("2", REMOTE, REMOTE_ITEM, "AADBEApp", Contract.REMOTE)
 _FRONTEND: Final = _Kind("2", FRONTEND_ONLY, REMOTE_ITEM, "AADFEApp", None)
@@ -152,6 +155,7 @@ class _Reader:
             )
         self._check_endpoints()
         self._check_resource()
+        self._check_app()
         if not items:
             self._report.warn("", 0, "", "the package declares no item type")
         if self._kind.contract is None and workload is not None:
@@ -201,6 +205,12 @@ class _Reader:
         elif found[2] != self._workload:
             message = f"names the workload {shown(found[2])}, the manifest {shown(self._workload)}"
             self._report.warn(self._file, resource.line, resource.path, message)
+
+    def _check_app(self) -> None:
+        app = self._cloud.first(self._kind.app, "AppId") if self._cloud else None
+        if app is not None and self._app_id in FABRICS_OWN:
+            message = "is Fabric's own: its tokens prove to workloads who calls"
+            self._report.error(self._file, app.line, app.path, message)
 
     def _check_items(self, items: Mapping[str, Element]) -> None:
         types: dict[str, str] = {}
