@@ -16,6 +16,7 @@ from weft.engine.lifecycle import State
 from weft.engine.ports import Claim, Duplicate
 from weft.stores.sqlite import catalog, hosted_items, jobs
 from weft.stores.sqlite.database import Lock, is_synchronous_full, open_reader, open_writer, store_id
+from weft.stores.sqlite.lately import Lately
 from weft.stores.sqlite.reader import Reader
 from weft.stores.sqlite.writer import Writer
 
@@ -37,7 +38,8 @@ class SqliteStore:
             self.synchronous_full = is_synchronous_full(db)
             undo.pop_all()
         self._writes_waiting = writes_waiting
-        self._writer = Writer(db)
+        self._lately = Lately()
+        self._writer = Writer(db, heard=self._lately)
         # A long list must not keep those waiting who ask for one thing.
         self._one = Reader(one, "store reader of one")
         self._many = Reader(many, "store reader of many")
@@ -57,6 +59,7 @@ class SqliteStore:
         for thread in (self._one, self._many, self._writer):
             thread.stop()
             await asyncio.to_thread(thread.join)
+        self._lately.forget_all()
         self._lock.release()
 
     @property
@@ -74,7 +77,7 @@ class SqliteStore:
         return await self._writer.call(jobs.insert, job, room, duplicate)
 
     async def get(self, key: JobKey) -> Job | None:
-        return await self._one.call(jobs.get, key)
+        return self._lately.get(key) or await self._one.call(jobs.get, key)
 
     async def scopes(self, id: str) -> Sequence[str]:
         return await self._one.call(jobs.scopes, id)

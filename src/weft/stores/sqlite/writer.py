@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import logging
 import threading
+from collections.abc import Sequence
+from typing import Protocol
 
 import apsw
 
@@ -41,6 +43,24 @@ class _Spoilt(Exception):
         self.error = error
 
 
+class Heard(Protocol):
+    """Who hears of each commit in the writer's thread, before the callers do."""
+
+    def note(self, calls: Sequence[Call], answers: Sequence[Answer]) -> None:
+        """*calls* are on disk."""
+
+    def forget_all(self) -> None:
+        """Nothing is known of what has just been tried."""
+
+
+class Nobody:
+    def note(self, calls: Sequence[Call], answers: Sequence[Answer]) -> None:
+        return
+
+    def forget_all(self) -> None:
+        return
+
+
 class Writer:
     """Owns the connection it is given, and closes it at its end."""
 
@@ -50,9 +70,11 @@ class Writer:
         *,
         most_at_once: int = MOST_AT_ONCE,
         checkpoint_pages: int = CHECKPOINT_PAGES,
+        heard: Heard | None = None,
     ) -> None:
         """*most_at_once* calls share a commit; the log is brought in after *checkpoint_pages*."""
         self.commits = 0
+        self._heard = heard or Nobody()
         self._db = db
         self._calls = Calls(most_at_once)
         self._checkpoint_pages = checkpoint_pages
@@ -97,8 +119,10 @@ class Writer:
         except apsw.Error as error:
             log.warning("nothing was written", extra={"reason": str(error), "calls": len(batch)})
             self._roll_back()
+            self._heard.forget_all()
             return [Answer(call.future, None, StoreUnavailable(str(error))) for call in batch]
         self.commits += 1
+        self._heard.note(batch, answers)
         crash_point("store.after-commit")
         return answers
 
