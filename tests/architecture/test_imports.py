@@ -8,6 +8,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import grimp
+import pytest
 
 from tests.conftest import ROOT
 
@@ -27,3 +28,13 @@ def test_no_module_imports_itself_through_others() -> None:
     order = TopologicalSorter(imports).static_order()
 
     assert set(order) >= set(imports)  # CycleError, raised above, names a circle
+
+
+@pytest.mark.parametrize("module", ["weft.app", "weft.workload_host"])
+def test_a_server_loads_no_client_and_no_reader_of_packages_before_it_serves(module: str) -> None:
+    late = "{'aiohttp', 'azure', 'defusedxml', 'msal', 'requests', 'rich'}"
+    script = f"import sys, {module}; print(sorted({late} & set(sys.modules)))"
+
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert run.stdout == "[]\n"

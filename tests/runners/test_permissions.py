@@ -189,6 +189,16 @@ async def test_an_answer_that_is_not_the_contracts_gives_no_permission(body: byt
     assert len(fabric.requests) == 1
 
 
+async def test_an_answer_that_is_compressed_unasked_is_not_unpacked() -> None:
+    fabric = Fabric(GOOD)
+    fabric.more = "Content-Encoding: gzip\r\n"
+    async with fabric.serving() as core, resolving(core) as permissions:
+        error = await error_of(permissions)
+
+    assert error.code == "PermissionsUnavailable"
+    assert "compressed" in error.message
+
+
 async def test_a_redirect_is_not_followed() -> None:
     elsewhere = Fabric(GOOD)
     async with elsewhere.serving() as other:
