@@ -9,7 +9,10 @@ import pytest
 
 import weft
 from tests.upgrade.write import (
+    CLOTH,
+    DEFINITION,
     ERROR,
+    GONE,
     GRAPHS,
     GUID,
     LEASE,
@@ -22,6 +25,7 @@ from tests.upgrade.write import (
     StoppedClock,
 )
 from weft.catalog import scopes
+from weft.catalog.hosted_items import ItemState
 from weft.catalog.model import Role
 from weft.engine.engine import Engine
 from weft.engine.errors import ScopeClosed
@@ -34,6 +38,7 @@ from weft.twins.errors import FenceLost
 from weft.twins.graph import Batch, Fence, Section
 
 RELEASED = sorted(path.stem for path in STORES.glob("*.db"))
+WITH_ITEMS = [version for version in RELEASED if version not in ("0.1.0", "0.2.0")]
 GRAPHS_RELEASED = sorted(path.stem for path in GRAPHS.glob("*.db"))
 STATES = {
     "completed": State.COMPLETED,
@@ -76,6 +81,34 @@ async def test_a_store_of_a_released_version_opens_and_goes_on(version: str, tmp
         gone = NewJob(key=JobKey(scopes.of_item("w1", "gone"), "late"), queue=scopes.CORE, kind="k")
         with pytest.raises(ScopeClosed):
             await engine.submit(gone)
+    finally:
+        await store.close()
+
+
+@pytest.mark.parametrize("version", WITH_ITEMS)
+async def test_items_and_duplicates_of_a_released_version_are_known(version: str, tmp_path: Path) -> None:
+    store = SqliteStore.open(
+        Path(shutil.copy(STORES / f"{version}.db", tmp_path / "weft.db")), writes_waiting=100
+    )
+    engine = Engine(store, StoppedClock(), Events())
+    try:
+        cloth, gone = await store.hosted_item(CLOTH), await store.hosted_item(GONE)
+        loser = await engine.get(JobKey(scopes.of_item("w2", "i2"), "loser"))
+
+        assert await store.definition("w2", "i2") == DEFINITION
+        assert [item.id for item in await store.items("w2", type=None, after=0, limit=9)] == ["i2"]
+        assert [item.id for item in await store.hidden_items(NOW + LEASE, limit=9)] == ["hidden"]
+        assert cloth is not None
+        assert (cloth.state, cloth.payload) == (ItemState.ACTIVE, b'{"a":1}')
+        assert gone is not None
+        assert gone.state is ItemState.SOFT_DELETED
+        assert loser.state is State.DEDUPED
+        assert loser.error is not None
+        assert "winner" in loser.error.message
+        with pytest.raises(ScopeClosed):
+            await engine.submit(
+                NewJob(key=JobKey(f"{scopes.of_hosted_item(GONE)}/k", "late"), queue="workload", kind="k")
+            )
     finally:
         await store.close()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import weft
 from weft.catalog import scopes
+from weft.catalog.hosted_items import HostedItem, ItemKey, ItemState
 from weft.catalog.model import Item, Role, Workspace
 from weft.engine.engine import Engine
 from weft.engine.events import Events
@@ -55,6 +56,11 @@ ROWS: tuple[tuple[Section, list[tuple[object, ...]]], ...] = (
 )
 
 
+CLOTH = ItemKey("t1", "w2", "T", "i2")
+GONE = ItemKey("t1", "w2", "T", "i3")
+DEFINITION = b'{"parts":[]}'
+
+
 class StoppedClock:
     def now(self) -> datetime:
         return NOW
@@ -65,7 +71,10 @@ async def write(path: Path) -> None:
     store = SqliteStore.open(path, writes_waiting=100)
     try:
         await _fill_catalog(store)
-        await _fill_jobs(store, Engine(store, StoppedClock(), Events()))
+        engine = Engine(store, StoppedClock(), Events())
+        await _fill_jobs(store, engine)
+        await _fill_items(store)
+        await _fill_duplicates(engine)
     finally:
         await store.close()
 
@@ -97,6 +106,24 @@ async def _fill_jobs(store: SqliteStore, engine: Engine) -> None:
     await engine.submit(_new("cancelled"))
     await engine.cancel(JobKey(SCOPE, "cancelled"), by="admin")
     await store.close_scope(scopes.of_item("w1", "gone"))
+
+
+async def _fill_items(store: SqliteStore) -> None:
+    """What is kept from 0.3.0 on: definitions, hidden items, and what a host knows of items."""
+    workspace = Workspace(id="w2", tenant="t1", display_name="W2", description=None, created_at=NOW)
+    await store.add_workspace(workspace, "admin")
+    for id, is_visible in (("i2", True), ("hidden", False)):
+        item = Item(id=id, workspace="w2", type="T", display_name=id, description=None, created_at=NOW)
+        await store.add_item(item, definition=DEFINITION, is_visible=is_visible)
+    for key in (CLOTH, GONE):
+        await store.add_hosted_item(HostedItem(key=key, display_name="I", payload=b'{"a":1}'), NOW)
+    await store.fence_hosted_item(GONE, ItemState.SOFT_DELETED, NOW)
+
+
+async def _fill_duplicates(engine: Engine) -> None:
+    for id in ("winner", "loser"):
+        key = JobKey(scopes.of_item("w2", "i2"), id)
+        await engine.submit(NewJob(key=key, queue="elsewhere", kind="k", unique="w2/i2/k"))
 
 
 def _new(id: str, payload: bytes = b"{}") -> NewJob:
