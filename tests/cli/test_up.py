@@ -50,6 +50,13 @@ def test_a_workload_that_is_not_named_as_module_and_attribute_is_refused(
     assert "MODULE:ATTR" in done.err
 
 
+def test_a_package_that_is_not_there_is_refused(weft: Weft, tmp_path: Path) -> None:
+    done = weft("up", "--data", str(tmp_path / "data"), "--manifest", str(tmp_path / "missing"))
+
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("weft: --manifest: there is no ")
+
+
 @pytest.mark.parametrize("bulk_jobs", ["0", "-1", "1.5"])
 def test_no_bulk_jobs_at_once_are_refused(weft: Weft, tmp_path: Path, bulk_jobs: str) -> None:
     done = weft("up", "--data", str(tmp_path / "data"), "--bulk-jobs", bulk_jobs)

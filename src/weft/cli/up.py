@@ -108,7 +108,7 @@ def up(  # noqa: PLR0913 - each is an option of the command
         port=whole_port(port),
         profile=Profile(profile),
         workloads=_workloads(workload),
-        manifests=tuple(manifest or ()),
+        manifests=_packages(manifest),
         workload_urls=tuple(workload_url or ()),
         tls=tls,
         twins=TwinsSettings(
@@ -133,6 +133,13 @@ def _workloads(names: list[str] | None) -> tuple[str, ...]:
         if not is_workload_name(name):
             raise Misused(f"--workload must be MODULE:ATTR, not {name!r}")
     return tuple(names or [EXAMPLE_WORKLOAD])
+
+
+def _packages(paths: list[Path] | None) -> tuple[Path, ...]:
+    for path in paths or ():
+        if not path.exists():
+            raise Misused(f"--manifest: there is no {str(path)!r}")
+    return tuple(paths or ())
 
 
 def _serve(settings: Settings) -> int:
