@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from pathlib import Path
 
@@ -23,6 +24,7 @@ def test_nothing_is_wrong_with_a_running_server(weft: Weft) -> None:
     assert done.code == 0, done.out
     assert "answers" in done.out
     assert "held by the server" in done.out
+    assert re.search(r"^ok +tenant +[0-9a-f-]{36}$", done.out, re.MULTILINE)
 
 
 def test_nothing_is_wrong_where_nothing_has_been_started_yet(weft: Weft, tmp_path: Path) -> None:

@@ -208,8 +208,8 @@ def test_an_unknown_job_type_is_an_error(weft: Weft, place: Place) -> None:
 
     assert done.code == 1
     assert done.err.startswith(
-        f"weft: the server hosts no workload with job type nonsense for items of type {ITEM_TYPE} "
-        "(weft up --workload ...): InvalidJobType: "
+        f"weft: the server hosts no job type nonsense for items of type {ITEM_TYPE}; "
+        "write it out as its workload names it: InvalidJobType: "
     )
 
 
@@ -218,8 +218,8 @@ def test_an_item_type_that_no_workload_has_is_an_error(weft: Weft, place: Place)
 
     assert done.code == 1
     assert done.err.startswith(
-        "weft: the server hosts no workload for items of type No.Such.Type "
-        "(weft up --workload ...): InvalidItemType: "
+        "weft: the server hosts no workload for items of type No.Such.Type (--type names another; "
+        "weft up --workload, --manifest or --workload-url hosts one): InvalidItemType: "
     )
 
 
@@ -242,7 +242,7 @@ def test_the_demo_on_a_server_without_its_workload_says_what_to_host(weft: Weft)
     assert done.code == 1
     assert done.err.startswith(
         f"weft: the server hosts no workload with job type {JOB_TYPE} for items of type {DEMO_TYPE} "
-        "(weft up --workload ...): InvalidItemType: "
+        "(weft up --workload, --manifest or --workload-url hosts one): InvalidItemType: "
     )
 
 

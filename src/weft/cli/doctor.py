@@ -70,6 +70,16 @@ def _open_to_others(path: Path) -> str | None:
     return f"{path} is open to other users (mode {mode:04o})" if mode & 0o077 else None
 
 
+def _tenant(data: Path) -> Iterator[Finding]:
+    """Names the tenant, which stands in the addresses of the issuer."""
+    try:
+        tenant = (data / "tenant").read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return
+    if tenant:
+        yield Finding("tenant", True, tenant)
+
+
 def _sqlite(data: Path) -> Iterator[Finding]:
     import apsw  # noqa: PLC0415 - as late as all that a single check needs
 
@@ -169,6 +179,7 @@ def _forecast(data: Path) -> Iterator[Finding]:
 CHECKS: tuple[Callable[[Path], Iterator[Finding]], ...] = (
     _platform,
     _modes,
+    _tenant,
     _sqlite,
     _server,
     _clock,

@@ -44,7 +44,14 @@ async def _type_of(client: WeftClient, place: Place) -> str | None:
 
 
 def _not_hosted(item_type: str, job_type: str | None, refused: ApiError) -> CommandFailed:
+    if refused.code == "InvalidJobType":
+        return CommandFailed(
+            f"the server hosts no job type {job_type} for items of type {item_type}; "
+            f"write it out as its workload names it: {refused}"
+        )
     job = f"with job type {job_type} " if job_type is not None else ""
+    other = "" if job_type is not None else "--type names another; "
     return CommandFailed(
-        f"the server hosts no workload {job}for items of type {item_type} (weft up --workload ...): {refused}"
+        f"the server hosts no workload {job}for items of type {item_type} "
+        f"({other}weft up --workload, --manifest or --workload-url hosts one): {refused}"
     )
