@@ -28,7 +28,7 @@ def test_the_demo_forecasts_cancels_and_leaves_no_process_behind(tmp_path: Path)
 
     done = run_demo(data)
 
-    assert done.returncode == 0, done.stderr + (data / "demo-server.log").read_text()
+    assert done.returncode == 0, done.stderr + (data / "own-server.log").read_text()
     assert "Completed after" in done.stdout
     assert re.search(r"2002-12-01 +37\d\.\d\d", done.stdout)
     assert "Cancelled" in done.stdout

@@ -20,7 +20,7 @@ from weft.cli.server import running_server
 READY_SECONDS = 60
 STOP_SECONDS = 45
 LOOK_SECONDS = 0.05
-LOG_NAME = "demo-server.log"
+LOG_NAME = "own-server.log"
 
 
 @dataclass(slots=True)
