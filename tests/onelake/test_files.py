@@ -339,3 +339,20 @@ def test_what_a_rename_moves_can_be_reached_at_its_new_place(files: Files, name:
         files.rename(moved, Place("w", "i", (*target.names, "c")))
     assert files.look(moved).is_directory
     files.rename(moved, Place("w", "i", (*target.names[:40], "c")))
+
+
+@pytest.mark.parametrize("call", ["create_file", "create_directory", "look", "read"])
+def test_no_late_call_makes_files_of_an_item_that_is_no_more(
+    files: Files, tmp_path: Path, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its caller was let in while there was the item."""
+    monkeypatch.setattr("weft.onelake.files.REMEMBERED_ITEMS", 2)
+    files.create_file(PLACE)
+    files.forget_item("w", "before")
+    files.forget_item(PLACE.workspace, PLACE.item)
+    files.forget_item("w", "afterwards")
+
+    with pytest.raises(PathNotFound):
+        getattr(files, call)(PLACE)
+    assert not (tmp_path / "onelake" / "files" / PLACE.workspace / PLACE.item).exists()
+    assert files.look(Place("w", "before")).is_directory

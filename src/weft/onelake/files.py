@@ -11,6 +11,7 @@ import os
 import shutil
 import stat
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ from weft.onelake.paths import FOLDERS, Place, names_of
 from weft.onelake.uploads import Upload, Uploads
 
 LONGEST_FILE_BYTES: Final = 16 * 1024**3
+REMEMBERED_ITEMS: Final = 10_000
+"""How many items that are no more are known by name: far more than calls can be under way."""
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _COPIED_AT_ONCE: Final = 1024 * 1024
@@ -63,6 +66,7 @@ class Files:
         self._uploads = Uploads(root / "staging")
         self._longest = longest_file_bytes
         self._lock = threading.RLock()
+        self._forgotten: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     @classmethod
     def open(cls, data: Path, *, longest_file_bytes: int = LONGEST_FILE_BYTES) -> Self:
@@ -213,10 +217,13 @@ class Files:
             return _entry(os.lstat(path))
 
     def forget_item(self, workspace: str, item: str) -> None:
-        """Delete all files of an item that is no more."""
+        """Delete all files of an item that is no more. A call that comes too late makes none of them anew."""
         place = Place(workspace, item)
         trash = self._uploads.new_path()
         with self._lock, _told():
+            self._forgotten[workspace, item] = None
+            if len(self._forgotten) > REMEMBERED_ITEMS:
+                self._forgotten.popitem(last=False)
             self._uploads.forget(place)
             try:
                 place.below(self._root).rename(trash)
@@ -240,7 +247,12 @@ class Files:
             yield path, before
 
     def _ready(self, place: Place) -> None:
-        """Make the folders that every item has: they are there though nobody made them."""
+        """Make the folders that every item has: they are there though nobody made them.
+
+        Raises PathNotFound where the item is no more.
+        """
+        if (place.workspace, place.item) in self._forgotten:
+            raise PathNotFound
         item = Place(place.workspace, place.item).below(self._root)
         if not (item / FOLDERS[-1]).exists():
             for folder in FOLDERS:
