@@ -145,13 +145,15 @@ ALL: tuple[Callable[[Path, float], Figures], ...] = (
     creates_while_pool_is_held,
     fastapi,
     sample,
-    left_after_kill,
     creates_while_jobs_run,
     reads,
     noop_jobs,
     core_runs,
     starts,
 )
+
+ONCE: tuple[Callable[[Path, float], Figures], ...] = (left_after_kill,)
+"""What is counted, not timed: done in the first run only."""
 
 
 class Host:

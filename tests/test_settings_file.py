@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import textwrap
 from dataclasses import fields
 from datetime import timedelta
@@ -256,3 +257,10 @@ def test_every_key_of_every_table_can_be_read(tmp_path: Path) -> None:
     for table, (_, keys) in TABLES.items():
         for key in keys:
             read(tmp_path, f"[{table}]\n{key} = {values.get(key, 2)}")
+
+
+def test_a_pipe_in_the_files_place_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "weft.toml")
+
+    with pytest.raises(SettingsRefused, match=r"weft\.toml: a pipe"):
+        configured(Settings(data=tmp_path), environ={})

@@ -14,6 +14,7 @@ from weft.settings import Settings
 from weft.workloads import (
     AudienceTaken,
     ItemTypeTaken,
+    PackageRefused,
     Registry,
     declared_item_types,
     hosted_as_declared,
@@ -126,3 +127,22 @@ def test_the_item_types_of_a_workload_have_one_audience() -> None:
     other = replace(REMOTE, name="Contoso.There.Other")
 
     assert Registry([REMOTE, other]).audiences == ("api://there",)
+
+
+def test_an_item_type_that_is_declared_twice_is_refused() -> None:
+    with pytest.raises(ItemTypeTaken, match=r"http://127.0.0.1:9.*http://127.0.0.1:8"):
+        hosted_as_declared([], [REMOTE, replace(REMOTE, backend=replace(THERE, url="http://127.0.0.1:8"))])
+
+
+def test_an_address_for_what_is_hosted_here_is_refused() -> None:
+    with pytest.raises(ItemTypeTaken, match=r"Contoso.Here.*http://127.0.0.1:9"):
+        hosted_as_declared([HOSTED], [replace(REMOTE, name="contoso.here.THING")])
+
+
+def test_a_faulty_package_is_named(tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+
+    with pytest.raises(PackageRefused, match=r"--manifest .*nothing") as refused:
+        declared_item_types(Settings(data=tmp_path, manifests=(tmp_path / "nothing",)), "tenant")
+
+    assert len(str(refused.value).splitlines()) == 2

@@ -81,7 +81,8 @@ class Server:
                 await asyncio.wait(self._workers)
             upkeep.cancel()
             stop_serving.set()
-            if not await self._stopping.unless_hurried(asyncio.gather(serves, fabric_serves)):
+            both = asyncio.gather(serves, fabric_serves, return_exceptions=True)
+            if not await self._stopping.unless_hurried(both):
                 serves.cancel()
                 fabric_serves.cancel()
 

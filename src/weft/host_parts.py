@@ -41,7 +41,7 @@ class Trusted:
     *audience*: whom they are for; "": each workload, under its local name. *publisher_tenant*: whose app
     calls; "": the data directory's own. *client_id*: the audience of version 2.0 tokens; "": the same.
     *client_secret*: that of the workload's app, with which jobs get tokens of the issuer; "": they get none
-    of it.
+    of it. *core*: the address of the Fabric API that tells jobs what their users may do; "": nobody does.
     """
 
     issuer: str = ""
@@ -49,6 +49,7 @@ class Trusted:
     publisher_tenant: str = ""
     client_id: str = ""
     client_secret: str = field(default="", repr=False)
+    core: str = ""
 
     def audiences(self, workloads: Sequence[Workload]) -> Mapping[str, str]:
         """Return the audience for each item type of *workloads*."""

@@ -85,13 +85,23 @@ class CallerSettings:
     `*.contoso.com` for all below one. A token is sent to no other."""
 
 
+MOST_PROCESSES = 1024
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunnerSettings:
-    """How functions are run. *processes*: how many jobs at once, each in a process of its own."""
+    """How functions are run. *processes*: how many jobs at once, each in a process of its own.
+
+    Raises ValueError for none, or more than MOST_PROCESSES.
+    """
 
     processes: int = field(default_factory=lambda: max(2, os.cpu_count() or 2))
     sigterm_after: timedelta = timedelta(seconds=1)
     cancel_grace: timedelta = timedelta(seconds=10)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.processes <= MOST_PROCESSES:
+            raise ValueError(f"processes must be from 1 to {MOST_PROCESSES}, not {self.processes}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

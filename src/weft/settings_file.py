@@ -18,7 +18,15 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from weft.settings import CallerSettings, Limits, Pace, RunnerSettings, Settings, TwinsSettings
+from weft.settings import (
+    MOST_PROCESSES,
+    CallerSettings,
+    Limits,
+    Pace,
+    RunnerSettings,
+    Settings,
+    TwinsSettings,
+)
 
 FILE_NAME = "weft.toml"
 FILE_BYTES = 64 * 1024
@@ -44,7 +52,7 @@ MAY_BE_NOTHING = {
     "pace.retry_after_seconds",
     "pace.keeps_finished_per_item",
 }
-MOST = {"caller.slots": 100_000, "runner.processes": 1024, "pace.retry_after_seconds": 86_400}
+MOST = {"caller.slots": 100_000, "runner.processes": MOST_PROCESSES, "pace.retry_after_seconds": 86_400}
 ALL = "all"
 
 _DURATION = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,6})?)\s*(?P<unit>ms|s|m|h|d)?", re.ASCII)
@@ -130,6 +138,8 @@ def _in_file(path: Path, *, must_exist: bool) -> Iterator[_Given]:
 
 def _tables(path: Path, *, must_exist: bool) -> dict[str, Any]:
     try:
+        if path.is_fifo():
+            raise SettingsRefused(f"{path}: a pipe, which may never end")
         with path.open("rb") as file:
             content = file.read(FILE_BYTES + 1)
         if len(content) > FILE_BYTES:

@@ -21,7 +21,7 @@ from weft.auth.on_behalf import LocalTokens
 from weft.auth.private_files import private_directory
 from weft.auth.resources import Resources
 from weft.auth.sealed import SubjectSeal
-from weft.catalog.tokens import NoTokens, TokenSource
+from weft.catalog.tokens import NoPermissions, NoTokens, TokenSource
 from weft.engine.clock import SystemClock
 from weft.engine.engine import Engine
 from weft.engine.errors import StoreUnavailable
@@ -46,6 +46,7 @@ from weft.workloads import Registry
 if TYPE_CHECKING:
     from weft.auth.entra import EntraTokens
     from weft.auth.remote_keys import RemoteKeys
+    from weft.runners.permissions import ResolvedPermissions
 
 BASE_PATH = "/workload"
 HOSTS_DIRECTORY = "hosts"
@@ -76,6 +77,7 @@ class Host:
         tokens: TokenSource = self._entra or NoTokens()
         if not (trusted.issuer or self._entra):
             tokens = _local_tokens(settings.data, own, trusted.audiences(workloads), registry, clock)
+        self._permissions = _permissions(trusted, tokens)
         self._parts = HostParts(
             settings,
             trusted,
@@ -84,7 +86,7 @@ class Host:
             workloads=workloads,
             keys=self._remote_keys or own,
             owns_all_children=owns_all_children,
-            sources=Sources(tokens=tokens, clock=clock),
+            sources=Sources(tokens=tokens, permissions=self._permissions or NoPermissions(), clock=clock),
             seal=seal,
         )
         self._work: asyncio.Task[None] | None = None
@@ -107,7 +109,7 @@ class Host:
         """Be open for calls, whose jobs wait; what a host before left running is ended first."""
         async with AsyncExitStack() as parts:
             parts.push_async_callback(self._store.close)
-            for asking in (self._remote_keys, self._entra):
+            for asking in (self._remote_keys, self._entra, self._permissions):
                 if asking is not None:
                     await asking.start()
                     parts.push_async_callback(asking.close)
@@ -209,6 +211,7 @@ def host_app(  # noqa: PLR0913 - each says one thing of the host
     publisher_tenant: str = "",
     client_id: str = "",
     client_secret: str = "",
+    core: str = "",
     hosts: Collection[str] = (),
     processes: int | None = None,
     shutdown_grace: timedelta = timedelta(seconds=30),
@@ -230,6 +233,7 @@ def host_app(  # noqa: PLR0913 - each says one thing of the host
         publisher_tenant=publisher_tenant,
         client_id=client_id,
         client_secret=client_secret,
+        core=core,
     )
     return HostApp(settings, trusted, hosts)
 
@@ -282,6 +286,14 @@ def _entra(trusted: Trusted, seal: SubjectSeal, clock: Clock) -> EntraTokens:
         authority=authority_of(trusted.issuer) if trusted.issuer else ENTRA,
     )
     return EntraTokens(app, seal, clock)
+
+
+def _permissions(trusted: Trusted, tokens: TokenSource) -> ResolvedPermissions | None:
+    if not trusted.core:
+        return None
+    from weft.runners.permissions import ResolvedPermissions  # noqa: PLC0415 - see `_entra`
+
+    return ResolvedPermissions(trusted.core, tokens)
 
 
 def _local_tokens(

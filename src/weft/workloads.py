@@ -5,6 +5,8 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from weft.auth.issuer import CORE_AUDIENCES, TWINS_AUDIENCES, Issuer
 from weft.auth.resources import STORAGE_AUDIENCE
@@ -14,12 +16,19 @@ from weft.contracts.core import InvokeType
 from weft.runners.workload_endpoint import Endpoint, Person
 from weft.settings import Settings
 
+if TYPE_CHECKING:
+    from weft.manifests.declared import Package
+
 
 class ItemTypeTaken(Exception):
     """Two workloads have jobs for one item type."""
 
     def __init__(self, item_type: str, one: str, other: str) -> None:
         super().__init__(f"item type {item_type!r} is of {one!r} and of {other!r}")
+
+
+class PackageRefused(Exception):
+    """What is wrong with a manifest package, in as many lines as there are faults."""
 
 
 class AudienceTaken(ItemTypeTaken):
@@ -34,15 +43,14 @@ class AudienceTaken(ItemTypeTaken):
 def declared_item_types(settings: Settings, home_tenant: str) -> tuple[ItemType, ...]:
     """Return the item types of the manifest packages and addresses that the settings name. Blocks.
 
-    Raises ManifestInvalid, AddressRefused, and OSError where a package cannot be read.
+    Raises PackageRefused, AddressRefused, and OSError where a package cannot be read.
     """
     if not (settings.manifests or settings.workload_urls):
         return ()
     # The readers of packages: loaded only where there is something to read.
     from weft.manifests.by_url import item_type_at  # noqa: PLC0415
-    from weft.manifests.package import load  # noqa: PLC0415
 
-    packages = [load(path, home_tenant=home_tenant) for path in settings.manifests]
+    packages = [_loaded(path, home_tenant) for path in settings.manifests]
     by_manifest = (item_type for package in packages for item_type in package.item_types)
     try:
         by_url = [item_type_at(given, publisher_tenant=home_tenant) for given in settings.workload_urls]
@@ -51,20 +59,41 @@ def declared_item_types(settings: Settings, home_tenant: str) -> tuple[ItemType,
     return (*by_manifest, *by_url)
 
 
+def _loaded(path: Path, home_tenant: str) -> Package:
+    from weft.manifests.errors import ManifestInvalid  # noqa: PLC0415 - as above
+    from weft.manifests.package import load  # noqa: PLC0415
+
+    try:
+        return load(path, home_tenant=home_tenant)
+    except ManifestInvalid as invalid:
+        raise PackageRefused(f"--manifest {path}:\n{invalid}") from None
+
+
 def hosted_as_declared(hosted: Iterable[ItemType], declared: Iterable[ItemType]) -> tuple[ItemType, ...]:
     """Return all item types, once: one that is hosted here stays here, whatever address its manifest names.
 
-    Its manifest decides what is de-duplicated, and whose app it is.
+    Its manifest decides what is de-duplicated, and whose app it is. Raises ItemTypeTaken for one that is
+    declared twice, or that is hosted here and declared by an address alone.
     """
-    manifests = {_folded(item_type.name): item_type for item_type in declared}
-    here = [_as_declared(item_type, manifests.pop(_folded(item_type.name), None)) for item_type in hosted]
-    return (*here, *manifests.values())
+    others: dict[str, ItemType] = {}
+    for item_type in declared:
+        other = others.setdefault(_folded(item_type.name), item_type)
+        if other is not item_type:
+            raise ItemTypeTaken(item_type.name, _place(other), _place(item_type))
+    here = [_as_declared(item_type, others.pop(_folded(item_type.name), None)) for item_type in hosted]
+    return (*here, *others.values())
 
 
 def _as_declared(hosted: ItemType, manifest: ItemType | None) -> ItemType:
     if manifest is None:
         return hosted
+    if manifest.job_types is None:  # an address alone, which nobody would ever call
+        raise ItemTypeTaken(hosted.name, hosted.backend.workload, _place(manifest))
     return replace(hosted, on_demand=manifest.on_demand, scheduled=manifest.scheduled, app_id=manifest.app_id)
+
+
+def _place(item_type: ItemType) -> str:
+    return f"{item_type.backend.workload} at {item_type.backend.url}"
 
 
 class Registry:

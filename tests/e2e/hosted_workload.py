@@ -89,6 +89,11 @@ async def token(ctx: JobContext, payload: dict[str, Any]) -> None:
     Path(payload["file"]).write_text("\n".join(given))
 
 
+@workload.job(ITEM_TYPE, "permissions")
+def permissions(ctx: JobContext, payload: dict[str, Any]) -> None:
+    Path(payload["file"]).write_text(" ".join(ctx.get_permissions()))
+
+
 @workload.on_create(ITEM_TYPE)
 def created(ctx: JobContext, item: Item) -> dict[str, str]:
     if not item.display_name.startswith("good"):

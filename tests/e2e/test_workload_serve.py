@@ -19,6 +19,7 @@ from uuid import uuid4
 import pytest
 
 from tests.conftest import ROOT
+from tests.e2e.backends.running import free_port
 from tests.e2e.weft_process import WEFT, Answer, WeftProcess, all_gone, eventually
 from tests.torture.processes import Process, descendants, started
 from weft.auth.home import Home
@@ -367,6 +368,28 @@ def test_a_job_gets_tokens_of_an_issuer_elsewhere_with_the_secret_of_its_app(
         assert app["clientSecret"] not in host.log()
     finally:
         host.close()
+
+
+def test_a_job_of_a_host_on_its_own_learns_from_core_what_its_user_may_do(tmp_path: Path) -> None:
+    port = free_port()
+    data = tmp_path / "data"
+    weft = WeftProcess(
+        data, options=("--workload-url", f"{ITEM_TYPE}=http://127.0.0.1:{port}/workload")
+    ).start()
+    host = HostProcess(data, f"--core={weft.url}", f"--port={port}")
+    try:
+        host.start()
+        workspace = weft.core("POST", "/workspaces", {"displayName": "w"}).json["id"]
+        made = weft.core("POST", f"/workspaces/{workspace}/items", {"displayName": "good", "type": ITEM_TYPE})
+        item = f"/workspaces/{workspace}/items/{made.json['id']}"
+
+        instance = weft.run(item, "permissions", file=str(tmp_path / "found"))
+
+        assert weft.wait_for(instance) == "Completed", weft.core("GET", instance).json
+        assert (tmp_path / "found").read_text() == "Read Write Explore Execute Reshare"
+    finally:
+        host.close()
+        weft.close()
 
 
 def test_a_server_and_a_host_may_share_a_data_directory_and_its_keys(weft: WeftProcess) -> None:

@@ -19,6 +19,7 @@ from weft.engine.ports import Clock
 from weft.outgoing import ANSWER_SECONDS, Transport, Unreachable
 
 REFETCH_AFTER: Final = timedelta(seconds=30)
+FIRST_AFTER: Final = timedelta(seconds=2)
 GOOD_FOR: Final = timedelta(hours=24)
 RENEWED_AFTER: Final = timedelta(hours=1)
 MOST_WAITING: Final = 64
@@ -31,7 +32,7 @@ class RemoteKeys:
 
     *issuer*: its address, with or without that of the discovery document. Keys are asked for when it starts,
     every hour, and when a token names one that is not known; never twice within half a minute. Where the
-    issuer is away they stay good for a day.
+    issuer is away they stay good for a day; until it was there once, it is asked every other second.
     """
 
     def __init__(
@@ -108,8 +109,14 @@ class RemoteKeys:
 
     async def _keep(self) -> None:
         while True:
-            known = await self.refreshed()
-            await asyncio.sleep((RENEWED_AFTER if known else REFETCH_AFTER).total_seconds())
+            if await self.refreshed():
+                pause = RENEWED_AFTER
+            elif self._known_at is None:
+                self._asked_at = None  # the issuer may just be starting, and nobody gets in before it has
+                pause = FIRST_AFTER
+            else:
+                pause = REFETCH_AFTER
+            await asyncio.sleep(pause.total_seconds())
 
     async def _ask(self) -> bool:
         try:

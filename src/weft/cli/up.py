@@ -149,11 +149,10 @@ def _serve(settings: Settings) -> int:
         from weft.auth.errors import DataRefused  # noqa: PLC0415
         from weft.catalog.addresses import AddressRefused  # noqa: PLC0415
         from weft.kit.errors import WorkloadNotLoaded  # noqa: PLC0415
-        from weft.manifests.errors import ManifestInvalid  # noqa: PLC0415
-        from weft.workloads import ItemTypeTaken  # noqa: PLC0415
+        from weft.workloads import ItemTypeTaken, PackageRefused  # noqa: PLC0415
 
     return told(
         lambda: run(settings),
         port=settings.port,
-        refusals=(AddressRefused, DataRefused, ItemTypeTaken, ManifestInvalid, WorkloadNotLoaded),
+        refusals=(AddressRefused, DataRefused, ItemTypeTaken, PackageRefused, WorkloadNotLoaded),
     )

@@ -19,7 +19,7 @@ from weft.cli.listening import (
     whole_port,
 )
 from weft.cli.options import Data, canonical_id, whole
-from weft.settings import RunnerSettings, Settings, client_secret, data_directory
+from weft.settings import MOST_PROCESSES, RunnerSettings, Settings, client_secret, data_directory
 
 if TYPE_CHECKING:
     from weft.host_parts import Trusted
@@ -37,6 +37,7 @@ def serve(  # noqa: PLR0913 - each is an option of the command
     audience: str = "",
     publisher_tenant: str = "",
     client_id: str = "",
+    core: str = "",
     data: Data = None,
     host: str = "127.0.0.1",
     port: Annotated[int, Whole] = 0,
@@ -60,6 +61,8 @@ def serve(  # noqa: PLR0913 - each is an option of the command
     client_id
         The workload's app: the audience of version 2.0 tokens [as --audience]. With its secret in
         WEFT_CLIENT_SECRET, jobs get tokens of the issuer.
+    core
+        Address of the Fabric API, or of a weft, that tells jobs what their users may do [nobody does].
     host
         The loopback address to listen on.
     port
@@ -80,6 +83,7 @@ def serve(  # noqa: PLR0913 - each is an option of the command
     )
     if publisher_tenant:
         publisher_tenant = canonical_id("--publisher-tenant", publisher_tenant)
+    _check_core(core)
     secret = client_secret()
     if secret and not client_id:
         raise Misused("WEFT_CLIENT_SECRET is set; --client-id says whose secret it is")
@@ -94,8 +98,19 @@ def serve(  # noqa: PLR0913 - each is an option of the command
         publisher_tenant=publisher_tenant,
         client_id=client_id,
         client_secret=secret,
+        core=core,
     )
     return _serve(settings, trusted)
+
+
+def _check_core(core: str) -> None:
+    from weft.catalog.addresses import AddressRefused, checked  # noqa: PLC0415 - as below
+
+    try:
+        if core:
+            checked(core)
+    except AddressRefused as refused:
+        raise Misused(f"--core: {refused}") from None
 
 
 def _named(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -108,8 +123,8 @@ def _named(names: tuple[str, ...]) -> tuple[str, ...]:
 def _runner(processes: int | None) -> RunnerSettings:
     if processes is None:
         return RunnerSettings()
-    if processes < 1:
-        raise Misused(f"--processes must be at least 1, not {processes}")
+    if not 1 <= processes <= MOST_PROCESSES:
+        raise Misused(f"--processes must be from 1 to {MOST_PROCESSES}, not {processes}")
     return RunnerSettings(processes=processes)
 
 
