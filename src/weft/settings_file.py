@@ -136,15 +136,19 @@ def _in_file(path: Path, *, must_exist: bool) -> Iterator[_Given]:
             yield _Given(f"{path}: {table}.{name}", f"{table}.{name}", value)
 
 
+def _content(path: Path) -> bytes:
+    if path.is_fifo():
+        raise SettingsRefused(f"{path}: a pipe, which may never end")
+    with path.open("rb") as file:
+        content = file.read(FILE_BYTES + 1)
+    if len(content) > FILE_BYTES:
+        raise SettingsRefused(f"{path}: larger than {FILE_BYTES} bytes")
+    return content
+
+
 def _tables(path: Path, *, must_exist: bool) -> dict[str, Any]:
     try:
-        if path.is_fifo():
-            raise SettingsRefused(f"{path}: a pipe, which may never end")
-        with path.open("rb") as file:
-            content = file.read(FILE_BYTES + 1)
-        if len(content) > FILE_BYTES:
-            raise SettingsRefused(f"{path}: larger than {FILE_BYTES} bytes")
-        return tomllib.loads(content.decode())
+        return tomllib.loads(_content(path).decode())
     except FileNotFoundError:
         if must_exist:
             raise SettingsRefused(f"{path}: no such file") from None
