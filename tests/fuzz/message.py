@@ -58,12 +58,15 @@ class Request:
 
     @property
     def is_http(self) -> bool:
-        """Tell whether the head can be read: upper-case method, target in ASCII, no control characters."""
+        """Tell whether the head can be read.
+
+        It has an upper-case method and a target in ASCII, with a slash first and no control characters.
+        """
         values = "".join(value for _, value in self.headers)
         target = f"{self.path}{self.query}"
         return (
             self.method.isupper()
-            and bool(self.path)
+            and self.path.startswith("/")
             and target.isascii()
             and not CONTROL.search(_line(target + values))
         )

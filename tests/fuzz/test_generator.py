@@ -271,6 +271,15 @@ def test_an_answer_of_onelake_is_judged(
     assert bool(told) == bool(said)
 
 
+def test_what_is_no_http_may_be_told_so_whichever_host_it_names() -> None:
+    body = {"errorCode": "InvalidRequest", "message": "the request is not HTTP/1.1"}
+    answer = Answer(400, {}, json.dumps(body).encode())
+    headers = (("Host", "onelake.dfs.fabric.microsoft.com"),)
+
+    assert lake_fault(Request("GET", "${jndi:x}", headers, b"", fabric=True), answer) == ""
+    assert lake_fault(Request("GET", "/lake/file", headers, b"", fabric=True), answer) != ""
+
+
 @pytest.mark.parametrize("path", ["/v1/workspaces", "/workload/x"])
 def test_who_has_no_right_is_given_nothing(path: str, clients: Clients) -> None:
     judge = Judge(
