@@ -46,6 +46,7 @@ CONNECTIONS = 8
 GOOD_EVERY = 100
 MOST_FAULTS = 50
 MOST_BULK_JOBS = 3
+TRACE_CHARACTERS = 4000
 TRACEBACK = "Traceback (most recent call last)"
 
 _LONG = re.compile(r"([\w.-]{60})[\w.-]{40,}")
@@ -229,8 +230,9 @@ class Fuzz:
 
     def _check_traces(self) -> None:
         self.faults += left_behind(self._scratch, self._blobs, self._secrets, self._clients)
-        if TRACEBACK in self._server.log.read_text("latin-1"):
-            self.faults.append(f"the server failed inside:\n{self._server.log_end()}")
+        _, begins, trace = self._server.log.read_text("latin-1").partition(TRACEBACK)
+        if begins:
+            self.faults.append(f"the server failed inside:\n{begins}{trace[:TRACE_CHARACTERS]}")
         if self._storage.calls_forbidden:
             self.faults.append(f"{self._storage.calls_forbidden} calls to a host that is not set up")
 

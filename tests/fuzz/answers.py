@@ -91,7 +91,7 @@ def _envelope_fault(request: Request, answer: Answer) -> str:
 def _envelope(answer: Answer) -> dict[str, Any] | None:
     try:
         body = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):  # a file may hold anything
         return None
     if isinstance(body, dict) and isinstance(body.get("errorCode"), str) and body.get("message"):
         return body

@@ -210,7 +210,7 @@ def _error_fault(answer: Answer) -> str:
     try:
         body: Any = json.loads(answer.body)
         code, message = body["error"]["code"], body["error"]["message"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return f"no envelope in a {answer.status}: {answer.body[:100]!r}"
     if not (isinstance(code, str) and code and isinstance(message, str) and message):
         return f"no code or message in a {answer.status}: {body}"

@@ -111,8 +111,8 @@ class LogWriter:
     async def _close_after_its_calls(self) -> None:
         """Close the blob, however late its storage answers: as long as it is open no other import has it."""
         calls = {call for call in (self._opening, self._call) if call is not None}
-        if calls:
-            await asyncio.wait(calls)
+        # Gathered, not waited for: what a call that nobody awaits any more raises is nobody's failure.
+        await asyncio.gather(*calls, return_exceptions=True)
         if self._opening is not None and self._opening.exception() is None:
             await self._in_thread(self._opening.result().close)
 
