@@ -252,6 +252,21 @@ async def test_all_repeats_of_a_create_are_over_at_the_deadline() -> None:
     assert len(workload.requests) == 1
 
 
+async def test_a_call_that_the_deadline_cuts_off_tells_less_than_the_answer_before_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    workload = FaultServer()
+    settings = replace(SETTINGS, lifecycle_timeout=timedelta(seconds=1), call_timeout=timedelta(seconds=30))
+    async with telling(workload, settings) as lifecycle:
+        workload.will(Call.ITEM_DELETE, Fault.STATUS_500, *[Fault.TIMEOUT_BEFORE] * 9)
+
+        async with asyncio.timeout(30):
+            await lifecycle.deleted(ADA, ITEM)
+
+    (told,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert told.__dict__["status"] == 500
+
+
 async def test_a_delete_is_given_up_at_the_deadline_and_logged_without_the_answer(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

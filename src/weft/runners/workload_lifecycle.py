@@ -121,17 +121,25 @@ class WorkloadLifecycle:
         most: int | None,
         reads_success: bool = False,
     ) -> Said | Silence:
-        """Call, at *most* so often, until the answer stands or the time is over; return the last one."""
+        """Call, at *most* so often, until the answer stands or the time is over; return the last one.
+
+        A call that the end of the time cut off tells less than the answer before it.
+        """
         loop = asyncio.get_running_loop()
         end = loop.time() + self._settings.lifecycle_timeout.total_seconds()
         backoff = self._backoff()
         activity = str(uuid4())
         calls = 0
+        heard: Said | None = None
         while True:
             calls += 1
             said = await self._once(
                 owner, request, caller, by=end, activity=activity, reads_success=reads_success
             )
+            if not isinstance(said, Silence):
+                heard = said
+            elif heard is not None and loop.time() >= end:
+                return heard
             wait = backoff.seconds(self._asked_for(said))
             if _stands(said) or calls == most or loop.time() + wait >= end:
                 return said
