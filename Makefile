@@ -15,17 +15,20 @@ SLOW = tests/e2e tests/runners tests/examples tests/cli tests/blobs tests/test_i
        tests/faces/core/test_bad_input.py tests/faces/core/test_isolation.py tests/faces/twins/test_bad_input.py \
        tests/faces/workload/test_swagger.py tests/faces/onelake/test_sdk.py tests/auth/test_entra.py \
        tests/auth/test_remote_keys.py tests/test_workload_host.py tests/manifests/test_attacks.py \
+       tests/faces/workload/test_bad_input.py tests/faces/workload/test_item_bad_input.py \
+       tests/faces/workload/test_hooks.py tests/faces/workload/test_tokens.py tests/kit/test_control_plane.py \
+       tests/twins/dtdl/test_rules.py tests/twins/dtdl/test_official_cases.py tests/faces/twins/test_reading_bad_input.py \
        tests/engine/test_engine_races.py tests/faces/test_server.py tests/transcripts/test_served.py \
        tests/stores/test_sqlite_crash.py tests/stores/test_graph_crash.py \
        tests/twins/test_import_walk.py tests/twins/test_ndjson.py \
        tests/architecture/test_complete.py tests/architecture/test_imports.py
 
-quick: ## before each commit: style, types, import contracts, fast tests (about a minute)
+quick: ## before each commit: style, types, import contracts, fast tests (about half a minute)
 	./run ruff check
 	./run ruff format --check
 	./run mypy
 	./run lint-imports
-	./run pytest -q -x $(addprefix --ignore=,$(SLOW))
+	./run pytest -q -x -n 2 $(addprefix --ignore=,$(SLOW))
 
 check: ## all that CI runs (about 15 minutes)
 	.ci/run

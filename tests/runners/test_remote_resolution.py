@@ -347,7 +347,7 @@ def test_closing_ends_a_question_under_way() -> None:
     ("url", "service", "base"),
     [
         ("https://where.contoso.com", SERVICE, "https://where.contoso.com"),
-        ("https://WHERE.contoso.com:8443/work/", SERVICE, "https://WHERE.contoso.com:8443/work"),
+        ("https://WHERE.contoso.com:8443/base/", SERVICE, "https://WHERE.contoso.com:8443/base"),
         ("https://where.contoso.com./x", SERVICE, "https://where.contoso.com./x"),
         ("https://be.contoso.com/w", SERVICE, "https://be.contoso.com/w"),
         ("https://eu.be.contoso.net/w", SERVICE, "https://eu.be.contoso.net/w"),

@@ -29,14 +29,6 @@ class Operation:
     needs_tenant: bool = True
 
 
-async def _nothing(call: Call) -> Answer:
-    raise NotImplementedError("nothing answers here")
-
-
-NO_OPERATION = Operation(_nothing)
-"""What is asked of the tokens where nothing answers: as much as anywhere."""
-
-
 class Gate:
     """Lets in whose tokens are for a workload that is served.
 
@@ -54,13 +46,16 @@ class Gate:
         self._audiences = audiences
         self._seal = seal
 
-    async def admit(self, headers: CallHeaders, operation: Operation) -> WorkloadCaller:
-        """Return who calls, with tokens for any of the workloads. Raises TokenRefused, KeysUnavailable."""
+    async def admit(self, headers: CallHeaders, operation: Operation | None) -> WorkloadCaller:
+        """Return who calls, with tokens for any of the workloads. Raises TokenRefused, KeysUnavailable.
+
+        Where no *operation* answers, as much is asked of the tokens as anywhere.
+        """
         return await self._verifier.admit(
             headers.authorization,
             headers.tenant,
-            needs_subject=operation.needs_subject,
-            needs_tenant=operation.needs_tenant,
+            needs_subject=operation is None or operation.needs_subject,
+            needs_tenant=operation is None or operation.needs_tenant,
         )
 
     def check(self, headers: CallHeaders, operation: Operation, item_type: str) -> None:

@@ -17,7 +17,7 @@ from weft.engine.engine import Engine
 from weft.faces.http import shown
 from weft.faces.routing import AnyCaseRoute, EveryPath
 from weft.faces.workload.answers import Answer
-from weft.faces.workload.call import NO_OPERATION, Call, Gate, Operation
+from weft.faces.workload.call import Call, Gate, Operation
 from weft.faces.workload.errors import EXPECTED, MethodNotAllowed, UnknownPath, answer_to, row_of
 from weft.faces.workload.headers import CallHeaders, read_headers
 from weft.faces.workload.hooks import Hooks
@@ -140,7 +140,7 @@ class Endpoint:
 
     async def _answer(self, scope: Scope, receive: Receive, headers: CallHeaders) -> Answer:
         operation = (self._operations or {}).get(scope["method"])
-        caller = await self._gate.admit(headers, operation or NO_OPERATION)
+        caller = await self._gate.admit(headers, operation)
         if self._operations is None:
             raise UnknownPath
         if operation is None:
