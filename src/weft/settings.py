@@ -156,6 +156,54 @@ class TwinsSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleSettings:
+    """How schedules fire.
+
+    *misfire_grace*: an occurrence that is later than this is not fired any more, but counted as missed.
+    *catch_up*: how many of those that were missed in a row are fired all the same, the latest ones; the
+    service's answer is not published. *most_per_item*: how many schedules an item may have.
+    """
+
+    misfire_grace: timedelta = timedelta(minutes=5)
+    catch_up: int = 0
+    most_per_item: int = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """How many requests one identity may make in a minute; 0: as many as it likes.
+
+    *requests*: of workspaces, items and what else is no job. *jobs*: of the job scheduler. *operations*: of
+    long-running operations. *runs*: how many jobs it may start. *waits*: how many requests of one identity
+    may wait at once for a job (`Prefer: wait`, event streams).
+    """
+
+    requests: int = 0
+    jobs: int = 0
+    operations: int = 0
+    runs: int = 0
+    waits: int = 100
+
+
+RATES = {
+    Profile.LOCAL: Rates(),
+    Profile.SERVICE: Rates(requests=200, jobs=200, operations=200, runs=50),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookSettings:
+    """*hosts*: where webhooks may be sent beside this machine's loopback, as `ci.contoso.com`, over https.
+
+    *attempts*: how often a delivery is tried at most, the waits doubling from a second to an hour.
+    """
+
+    hosts: tuple[str, ...] = ()
+    attempts: int = 12
+    timeout: timedelta = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostSettings:
     """How the host of workloads answers.
 
@@ -188,6 +236,14 @@ class Settings:
     hosting: HostSettings = HostSettings()
     tls: bool = False
     twins: TwinsSettings = TwinsSettings()
+    schedules: ScheduleSettings = ScheduleSettings()
+    webhooks: WebhookSettings = WebhookSettings()
+    own_rates: Rates | None = None
+    """In place of the profile's."""
+    builtin: bool | None = None
+    """Whether the server itself runs notebooks and Python files; None: in the local profile."""
+    mapped: Mapping[str, str] = field(default_factory=dict)
+    """Item types whose jobs are those of another: `{"DataPipeline": "Contoso.Sales.Forecast/calculate"}`."""
     own_pace: Pace | None = None
     """In place of the profile's."""
 
@@ -198,6 +254,14 @@ class Settings:
     @property
     def pace(self) -> Pace:
         return self.own_pace or PACES[self.profile]
+
+    @property
+    def rates(self) -> Rates:
+        return self.own_rates or RATES[self.profile]
+
+    @property
+    def has_builtin(self) -> bool:
+        return self.profile is Profile.LOCAL if self.builtin is None else self.builtin
 
 
 def data_directory(given: Path | None = None, environ: Mapping[str, str] = os.environ) -> Path:

@@ -51,7 +51,9 @@ class Backend:
 class ItemType:
     """*job_types*: as registered; None: whatever is asked for is sent.
 
-    *told*: what its backend hears of items. *app_id*: the workload's Entra app, where a manifest names one.
+    *told*: what its backend hears of items. *takes_parameters*: a run may name parameters beside its
+    executionData, which are then its member `parameters`. *app_id*: the workload's Entra app, where a manifest
+    names one.
     """
 
     name: str
@@ -60,4 +62,5 @@ class ItemType:
     on_demand: Dedup = Dedup.NONE
     scheduled: Dedup = Dedup.NONE
     told: frozenset[ItemEvent] = frozenset({ItemEvent.CREATE, ItemEvent.UPDATE, ItemEvent.DELETE})
+    takes_parameters: bool = False
     app_id: str = ""

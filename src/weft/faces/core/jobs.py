@@ -6,15 +6,15 @@ from starlette.responses import Response
 
 from weft.catalog import scopes
 from weft.catalog.errors import ItemNotFound
-from weft.catalog.item_types import Dedup
 from weft.catalog.model import Item, Role
 from weft.contracts import core as wire
 from weft.engine.errors import ScopeClosed
-from weft.engine.jobs import Job, JobKey, NewJob, WhenLost
+from weft.engine.jobs import Job, JobKey, NewJob
 from weft.faces.core import answers, items, mapping
 from weft.faces.core.calls import Call
-from weft.faces.core.errors import InvalidJobType
-from weft.faces.core.requests import execution_data
+from weft.faces.core.errors import InvalidJobType, ParametersNotAllowed
+from weft.faces.core.requests import run_request, with_parameters
+from weft.faces.core.runs import Run, new_job
 from weft.faces.http import Refusal, Refused
 
 
@@ -72,7 +72,7 @@ async def _run(call: Call, wanted: str) -> Response:
     job_type = call.core.directory.job_type(item.type, wanted)
     if job_type is None:
         raise InvalidJobType(item.type, wanted)
-    new = _new_job(call, item, job_type, execution_data(raw))
+    new = _new_job(call, item, job_type, _payload(call, item, raw))
     try:
         job = await call.core.engine.submit(new)
     except ScopeClosed:
@@ -82,38 +82,29 @@ async def _run(call: Call, wanted: str) -> Response:
 
 def _new_job(call: Call, item: Item, job_type: str, payload: bytes) -> NewJob:
     caller = call.caller
-    dedup = call.core.directory.dedup(item.type, wire.InvokeType.MANUAL)
-    return NewJob(
-        key=JobKey(scopes.of_item(item.workspace, item.id), call.core.new_id()),
-        queue=scopes.CORE,
-        kind=job_type,
+    run = Run(
+        item=item,
+        job_type=job_type,
         payload=payload,
-        labels={
-            "workspace": item.workspace,
-            "item": item.id,
-            "item_type": item.type,
-            "item_name": item.display_name,
-            "tenant": caller.tenant,
-            "invoke_type": wire.InvokeType.MANUAL.value,
-            "request_id": call.id,
-            "user": caller.id,
-            "user_name": caller.name,
-        },
-        submitted_by=caller.id,
-        when_lost=WhenLost.ADOPT,
-        unique=unique(item, job_type, dedup, caller.id),
+        invoke_type=wire.InvokeType.MANUAL,
+        dedup=call.core.directory.dedup(item.type, wire.InvokeType.MANUAL),
+        tenant=caller.tenant,
+        user=caller.id,
+        user_name=caller.name,
+        request_id=call.id,
     )
+    return new_job(run, call.core.new_id())
 
 
-def unique(item: Item, job_type: str, dedup: Dedup, user: str) -> str:
-    """Return what no two live jobs of the item may share; "" where any number of them may run.
-
-    Job types differ by more than their case; no user's id holds a slash.
-    """
-    if dedup is Dedup.NONE:
-        return ""
-    whose = user if dedup is Dedup.PER_USER else ""
-    return f"{scopes.of_item(item.workspace, item.id)}/{whose}/{job_type.lower()}"
+def _payload(call: Call, item: Item, raw: bytes) -> bytes:
+    """Return what the job is given. Raises Refused, ParametersNotAllowed."""
+    request = run_request(raw)
+    if not request.parameters:
+        return request.data
+    found = call.core.directory.find(item.type)
+    if found is None or not found.takes_parameters:
+        raise ParametersNotAllowed
+    return with_parameters(request)
 
 
 def _accepted(call: Call, item: Item, job: Job, more: dict[str, str] | None = None) -> Response:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import binascii
 import unicodedata
 from base64 import b64decode
+from dataclasses import dataclass
 
 import msgspec
 
 from weft.contracts import core as wire
-from weft.faces.core.errors import CorruptedPayload, FolderNotFound, ParametersNotAllowed
+from weft.faces.core.errors import CorruptedPayload, FolderNotFound
 from weft.faces.http import Refusal, Refused, canonical_uuid, decode, shown
 
 LONGEST_NAME = 256
@@ -77,19 +78,40 @@ def item_type_filter(text: str) -> str:
     return text
 
 
-def execution_data(raw: bytes) -> bytes:
-    """Return the executionData of a run request as JSON text, or `b""` where there is none.
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """*data* is the executionData as JSON text, `b""` where there is none; *parameters* are checked."""
 
-    Raises Refused, and ParametersNotAllowed where well-formed parameters are given.
-    """
+    data: bytes = b""
+    parameters: tuple[wire.Parameter, ...] = ()
+
+
+def run_request(raw: bytes) -> RunRequest:
+    """Raises Refused."""
     if raw.strip() in NO_BODY:
-        return b""
+        return RunRequest()
     request = decode(raw, wire.RunOnDemandItemJobRequest)
     data = _object(request.execution_data, "executionData")
-    if request.parameters:
-        _check_parameters(request.parameters)
-        raise ParametersNotAllowed
-    return data
+    parameters = request.parameters or []
+    _check_parameters(parameters)
+    return RunRequest(data, tuple(parameters))
+
+
+def with_parameters(request: RunRequest) -> bytes:
+    """Return the executionData with the parameters as its member of that name, in the form of notebooks.
+
+    `{"parameters": {"day": {"value": "2026-01-01", "type": "Text"}}}`. Raises Refused for one given twice.
+    """
+    data = msgspec.json.decode(request.data) if request.data else {}
+    given = data.setdefault("parameters", {})
+    if not isinstance(given, dict):
+        raise _bad_body("executionData.parameters", "executionData.parameters: must be an object")
+    for index, parameter in enumerate(request.parameters):
+        if parameter.name in given:
+            field = f"parameters[{index}].name"
+            raise _bad_body(field, f"{field}: {shown(parameter.name)} is in executionData, too")
+        given[parameter.name] = {"value": parameter.value, "type": parameter.type}
+    return msgspec.json.encode(data)
 
 
 def _check_parameters(parameters: list[wire.Parameter]) -> None:

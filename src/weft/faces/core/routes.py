@@ -6,7 +6,22 @@ from collections.abc import Mapping
 
 from starlette.routing import BaseRoute
 
-from weft.faces.core import access, control, items, jobs, workspaces
+from weft.faces.core import (
+    access,
+    capacities,
+    control,
+    folders,
+    instances,
+    items,
+    jobs,
+    operations,
+    roles,
+    schedules,
+    typed,
+    watching,
+    webhooks,
+    workspaces,
+)
 from weft.faces.core.calls import Endpoint, Operation
 from weft.faces.core.face import CoreFace
 from weft.faces.routing import AnyCaseRoute, EveryPath
@@ -15,9 +30,10 @@ Operations = Mapping[str, Operation]
 
 WORKSPACE = "/workspaces/{workspaceId}"
 ITEM = f"{WORKSPACE}/items/{{itemId}}"
+TYPED = f"{WORKSPACE}/{{collection}}/{{itemId}}"
 
 # `instances` is no job type: addresses that say so come first.
-JOBS: Mapping[str, Operations] = {
+JOBS: dict[str, Operations] = {
     "/jobs/instances": {
         "GET": Operation(jobs.list_all, access.READ_ITEMS),
         "POST": Operation(jobs.run_by_query, access.RUN_JOBS),
@@ -47,13 +63,28 @@ ADDRESSES: Mapping[str, Operations] = {
     },
     f"{ITEM}/getDefinition": {"POST": Operation(items.get_definition, access.WRITE_ITEMS)},
     f"{ITEM}/updateDefinition": {"POST": Operation(items.update_definition, access.WRITE_ITEMS)},
-    **{f"{ITEM}{address}": operations for address, operations in JOBS.items()},
+}
+
+# What is asked most comes first: addresses are tried one after the other.
+ALL: Mapping[str, Operations] = {
+    **{f"{ITEM}{address}": of_job for address, of_job in JOBS.items()},
+    **ADDRESSES,
+    **{f"{ITEM}{address}": of_schedule for address, of_schedule in schedules.ADDRESSES.items()},
+    **{f"{WORKSPACE}{address}": of_role for address, of_role in roles.ADDRESSES.items()},
+    **{f"{WORKSPACE}{address}": of_folder for address, of_folder in folders.ADDRESSES.items()},
+    **capacities.ADDRESSES,
+    **operations.ADDRESSES,
+    **instances.ADDRESSES,
+    **watching.ADDRESSES,
+    **webhooks.ADDRESSES,
+    **{f"{TYPED}{address}": of_job for address, of_job in (JOBS | schedules.ADDRESSES).items()},
+    **{f"{WORKSPACE}{address}": of_type for address, of_type in typed.ADDRESSES.items()},
 }
 
 
 def routes(core: CoreFace) -> list[BaseRoute]:
     """Return the routes below `/v1`; every other path below it is EndpointNotFound."""
-    return [*control.routes(core), *routes_of(core, ADDRESSES)]
+    return [*control.routes(core), *routes_of(core, ALL)]
 
 
 def no_route(core: CoreFace) -> BaseRoute:
