@@ -52,8 +52,8 @@ class ItemType:
     """*job_types*: as registered; None: whatever is asked for is sent.
 
     *told*: what its backend hears of items. *takes_parameters*: a run may name parameters beside its
-    executionData, which are then its member `parameters`. *app_id*: the workload's Entra app, where a manifest
-    names one.
+    executionData, which are then its member `parameters`. *app_id*: the workload's Entra app, where a
+    manifest names one.
     """
 
     name: str
