@@ -9,6 +9,7 @@ from weft.auth.subject_and_app import resource_id
 from weft.catalog import scopes
 from weft.catalog.catalog import Catalog
 from weft.catalog.errors import CatalogError
+from weft.catalog.hosted_items import HostedItemStore, ItemKey
 from weft.catalog.item_types import Backend, ItemType
 from weft.catalog.model import Principal
 from weft.contracts.workload import Status
@@ -45,9 +46,7 @@ class OwnPermissions:
 
     async def permissions(self, job: Job) -> tuple[str, ...] | JobError:
         labels = job.labels
-        user = Principal(
-            id=labels["user"], tenant=labels["tenant"], name="", is_app=False, scopes=frozenset()
-        )
+        user = _user_of(job)
         try:
             role = await self._catalog.role(user, labels["workspace"])
             await self._catalog.item(user, labels["workspace"], labels["item"])
@@ -56,6 +55,41 @@ class OwnPermissions:
         except StoreUnavailable as unavailable:
             return JobError("PermissionsUnavailable", unavailable.reason, "System", is_permanent=False)
         return PERMISSIONS[role]
+
+
+class OwnDefinitions:
+    """Gives a job the definition of its item, from the catalog of the same server, as far as its user may."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    async def definition(self, job: Job) -> bytes | JobError:
+        labels = job.labels
+        try:
+            return await self._catalog.definition(_user_of(job), labels["workspace"], labels["item"])
+        except CatalogError as unknown:
+            return JobError("ItemNotFound", str(unknown), "User", is_permanent=True)
+        except StoreUnavailable as unavailable:
+            return JobError("DefinitionUnavailable", unavailable.reason, "System", is_permanent=False)
+
+
+class HostedDefinitions:
+    """Gives a job the definition of its item, as the host was told of it."""
+
+    def __init__(self, items: HostedItemStore) -> None:
+        self._items = items
+
+    async def definition(self, job: Job) -> bytes | JobError:
+        labels = job.labels
+        key = ItemKey(labels["tenant"], labels["workspace"], labels["item_type"], labels["item"])
+        try:
+            known = await self._items.hosted_item(key)
+        except StoreUnavailable as unavailable:
+            return JobError("DefinitionUnavailable", unavailable.reason, "System", is_permanent=False)
+        if known is None or not known.definition:
+            why = "This host was never told a definition of the job's item; only Remote backends are."
+            return JobError("DefinitionNotKnown", why, "System", is_permanent=True)
+        return known.definition
 
 
 class HostedHints:
@@ -128,6 +162,11 @@ def hosted_key(job: Job) -> JobKey:
         job_type=job.kind,
     )
     return JobKey(scope, job.key.id)
+
+
+def _user_of(job: Job) -> Principal:
+    labels = job.labels
+    return Principal(id=labels["user"], tenant=labels["tenant"], name="", is_app=False, scopes=frozenset())
 
 
 def _backend(workload: Workload, publisher_tenant: str) -> Backend:

@@ -35,7 +35,7 @@ from weft.faces.workload import doors as workload_doors
 from weft.faces.workload import routes as workload_routes
 from weft.faces.workload.errors import answer_to
 from weft.host_parts import HostParts, Trusted
-from weft.hosted import hosted_item_types
+from weft.hosted import HostedDefinitions, hosted_item_types
 from weft.kit.workload import Workload, load_workload
 from weft.runners.granting import Sources
 from weft.serving import Stopping, answers, in_url, listen, run, take_back_jobs
@@ -86,7 +86,12 @@ class Host:
             workloads=workloads,
             keys=self._remote_keys or own,
             owns_all_children=owns_all_children,
-            sources=Sources(tokens=tokens, permissions=self._permissions or NoPermissions(), clock=clock),
+            sources=Sources(
+                tokens=tokens,
+                permissions=self._permissions or NoPermissions(),
+                definitions=HostedDefinitions(self._store),
+                clock=clock,
+            ),
             seal=seal,
         )
         self._work: asyncio.Task[None] | None = None

@@ -116,3 +116,15 @@ def test_a_job_is_not_run_where_no_cancel_could_reach_it() -> None:
 
     with pytest.raises(RuntimeError, match="main thread"):
         asyncio.run(inside())
+
+
+@pytest.mark.parametrize("job_type", ["reads", "readsAsync"])
+def test_a_job_is_given_the_definition_that_the_test_wrote(job_type: str) -> None:
+    run = run_job(workload, ITEM, job_type, definition={"main.py": "é", "data/a.bin": b"\xff"})
+    none = run_job(workload, ITEM, job_type, definition={})
+    unknown = run_job(workload, ITEM, job_type)
+
+    assert run.result == {"main.py": "c3a9", "data/a.bin": "ff"}
+    assert none.result == {}
+    assert unknown.error is not None
+    assert unknown.error.code == "DefinitionNotKnown"

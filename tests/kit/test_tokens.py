@@ -148,6 +148,10 @@ async def test_a_context_without_anybody_to_ask_says_so() -> None:
         await ctx.permissions()
     with pytest.raises(JobFailed, match="PermissionsNotConfigured"):
         ctx.get_permissions()
+    with pytest.raises(JobFailed, match="DefinitionNotKnown"):
+        await ctx.definition()
+    with pytest.raises(JobFailed, match="DefinitionNotKnown"):
+        ctx.get_definition()
 
 
 def test_a_missing_consent_is_told_in_both_spellings_of_the_claim() -> None:

@@ -74,6 +74,16 @@ def unsaid(ctx: JobContext, payload: Any) -> object:
     return object()
 
 
+@workload.job(ITEM, "reads")
+def reads(ctx: JobContext, payload: Any) -> dict[str, str]:
+    return {path: content.hex() for path, content in ctx.get_definition().items()}
+
+
+@workload.job(ITEM, "readsAsync")
+async def reads_async(ctx: JobContext, payload: Any) -> dict[str, str]:
+    return {path: content.hex() for path, content in (await ctx.definition()).items()}
+
+
 @workload.on_create(ITEM)
 def on_create(ctx: JobContext, item: Item) -> dict[str, str]:
     if not item.display_name:

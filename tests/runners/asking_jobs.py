@@ -58,6 +58,12 @@ async def permissions(ctx: JobContext, payload: Payload) -> list[str]:
     return [*await ctx.permissions(), *await asyncio.to_thread(ctx.get_permissions)]
 
 
+@workload.job(TYPE, "definition")
+async def definition(ctx: JobContext, payload: Payload) -> list[dict[str, str]]:
+    both = [await ctx.definition(), await asyncio.to_thread(ctx.get_definition)]
+    return [{path: content.hex() for path, content in parts.items()} for parts in both]
+
+
 @workload.job(TYPE, "catches")
 def catches(ctx: JobContext, payload: Payload) -> Any:
     try:

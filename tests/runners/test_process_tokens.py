@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+from base64 import b64encode
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,7 +22,7 @@ from tests.runners.support import QUICK, ROOT, FakeRun, marked_alive, soon, zomb
 from weft.catalog.tokens import SUBJECT_LABEL, Token, auth_ui_required
 from weft.engine.jobs import Completed, Failed, Job, JobError, Stopped
 from weft.runners.frames import Given, TokenGiven, TokenWanted
-from weft.runners.granting import MOST_AT_ONCE, Granting, Sources
+from weft.runners.granting import LARGEST_DEFINITION_BYTES, MOST_AT_ONCE, Granting, Sources
 from weft.runners.processes import ProcessRunner
 
 SCOPE = "https://a.example/.default"
@@ -40,6 +41,7 @@ class Source:
         self.lives = timedelta(hours=1)
         self.errors: dict[str, JobError] = {}
         self.cancelled = 0
+        self.definitions = 0
         self.seen = asyncio.Event()
         self.on_asked: Path | None = None
 
@@ -65,6 +67,12 @@ class Source:
     async def permissions(self, job: Job) -> tuple[str, ...]:
         return "Read", "Reshare"
 
+    async def definition(self, job: Job) -> bytes:
+        """Give another one each time."""
+        self.definitions += 1
+        payload = b64encode(b"\xff" * self.definitions).decode()
+        return json.dumps({"parts": [{"path": "a/b.bin", "payload": payload}]}).encode()
+
 
 @asynccontextmanager
 async def granting(source: Source | None) -> AsyncIterator[ProcessRunner]:
@@ -74,7 +82,9 @@ async def granting(source: Source | None) -> AsyncIterator[ProcessRunner]:
         command=[sys.executable, "-m", "weft.kit.process", "tests.runners.asking_jobs:workload"],
         environment={**os.environ, "PYTHONPATH": f"{ROOT}", "WEFT_CLIENT_SECRET": SECRET},
         marker=marker,
-        sources=None if source is None else Sources(tokens=source, permissions=source, clock=source),
+        sources=None
+        if source is None
+        else Sources(tokens=source, permissions=source, definitions=source, clock=source),
     )
     await runner.start()
     try:
@@ -206,14 +216,36 @@ async def test_the_permissions_of_the_user_are_told() -> None:
         assert await result_of(runner, "permissions") == ["Read", "Reshare"] * 2
 
 
+async def test_a_job_sees_one_definition_of_its_item_however_often_it_asks() -> None:
+    async with granting(Source()) as runner:
+        first = await result_of(runner, "definition")
+        second = await result_of(runner, "definition")
+
+    assert first == [{"a/b.bin": "ff"}] * 2
+    assert second == [{"a/b.bin": "ffff"}] * 2, "the next job is given what is there then"
+
+
+async def test_a_definition_that_no_frame_holds_is_an_error_of_the_job() -> None:
+    class Huge(Source):
+        async def definition(self, job: Job) -> bytes:
+            return b" " * (LARGEST_DEFINITION_BYTES + 1)
+
+    async with granting(Huge()) as runner:
+        error = await error_of(runner, "definition")
+
+    assert (error.code, error.is_permanent) == ("DefinitionTooLarge", True)
+
+
 async def test_without_configuration_a_job_is_told_so() -> None:
     async with granting(None) as runner:
         error = await error_of(runner, "plain", scope=SCOPE)
         other = await error_of(runner, "permissions")
+        third = await error_of(runner, "definition")
 
     assert (error.code, error.source, error.is_permanent) == ("TokensNotConfigured", "System", True)
     assert SCOPE in error.message
     assert other.code == "PermissionsNotConfigured"
+    assert third.code == "DefinitionNotKnown"
 
 
 async def test_consent_that_is_missing_fails_the_job_in_the_form_of_the_contract() -> None:

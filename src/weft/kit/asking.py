@@ -14,6 +14,8 @@ from weft.engine.jobs import JobError
 from weft.kit.errors import failure_of
 from weft.runners.frames import (
     AnyFrame,
+    DefinitionGiven,
+    DefinitionWanted,
     Given,
     PermissionsGiven,
     PermissionsWanted,
@@ -22,7 +24,7 @@ from weft.runners.frames import (
     Wanted,
 )
 
-G = TypeVar("G", TokenGiven, PermissionsGiven)
+G = TypeVar("G", TokenGiven, PermissionsGiven, DefinitionGiven)
 
 Deliver = Callable[[Given], None]
 
@@ -75,6 +77,14 @@ class Asking:
         wanted = PermissionsWanted(self._turn, next(self._numbers))
         return self._asked_now(wanted, PermissionsGiven).permissions
 
+    async def definition(self) -> bytes:
+        wanted = DefinitionWanted(self._turn, next(self._numbers))
+        return (await self._asked(wanted, DefinitionGiven)).definition
+
+    def get_definition(self) -> bytes:
+        wanted = DefinitionWanted(self._turn, next(self._numbers))
+        return self._asked_now(wanted, DefinitionGiven).definition
+
     # ---- in the thread that hears the supervisor
 
     def hear(self, given: Given) -> None:
@@ -109,7 +119,9 @@ class Asking:
 
     def _asked_now(self, wanted: Wanted, kind: type[G]) -> G:
         if asyncio._get_running_loop() is not None:
-            raise RuntimeError("an async function awaits its answer: await ctx.token(...), ctx.permissions()")
+            raise RuntimeError(
+                "an async function awaits its answer: await ctx.token(...), ctx.permissions()..."
+            )
         # Written in C, and so never left locked by a cancel that interrupts it.
         box: queue.SimpleQueue[Given] = queue.SimpleQueue()
         try:

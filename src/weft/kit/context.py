@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from weft.kit.errors import JobFailed
+from weft.kit.items import definition_of
 
 LOG = logging.getLogger("weft.job")
 
@@ -41,6 +42,17 @@ class Questions(Protocol):
     def get_permissions(self) -> tuple[str, ...]: ...
 
 
+class DefinitionQuestions(Protocol):
+    """Who is asked for the definition of the job's item: the contract's ItemDefinition as JSON, b"": none.
+
+    Raises JobFailed where there is an error in place of the answer.
+    """
+
+    async def definition(self) -> bytes: ...
+
+    def get_definition(self) -> bytes: ...
+
+
 class NobodyToAsk:
     """For jobs without a supervisor."""
 
@@ -58,6 +70,13 @@ class NobodyToAsk:
     def get_permissions(self) -> tuple[str, ...]:
         why = "There is nobody to tell the permissions of the job's user."
         raise JobFailed("PermissionsNotConfigured", why, source="System")
+
+    async def definition(self) -> bytes:
+        return self.get_definition()
+
+    def get_definition(self) -> bytes:
+        why = "There is nobody to give the definition of the job's item."
+        raise JobFailed("DefinitionNotKnown", why, source="System")
 
 
 class JobContext:
@@ -77,6 +96,7 @@ class JobContext:
         labels: Mapping[str, str],
         supervision: Supervision,
         questions: Questions | None = None,
+        definitions: DefinitionQuestions | None = None,
     ) -> None:
         self.job_id = job_id
         self.job_type = job_type
@@ -91,6 +111,7 @@ class JobContext:
         self.request_id = labels.get("request_id", "")
         self._supervision = supervision
         self._questions = questions or NobodyToAsk()
+        self._definitions = definitions or NobodyToAsk()
 
     def __repr__(self) -> str:
         return f"<JobContext {self.job_type} {self.job_id}>"
@@ -142,6 +163,17 @@ class JobContext:
     def get_permissions(self) -> tuple[str, ...]:
         """As `permissions`, for plain functions and threads: it waits for the answer."""
         return self._questions.get_permissions()
+
+    async def definition(self) -> Mapping[str, bytes]:
+        """Return the content of each part of the item's definition, by its path; empty: the item has none.
+
+        It is the definition as it was when the job first asked. Raises JobFailed where nobody knows it.
+        """
+        return definition_of(await self._definitions.definition())
+
+    def get_definition(self) -> Mapping[str, bytes]:
+        """As `definition`, for plain functions and threads: it waits for the answer."""
+        return definition_of(self._definitions.get_definition())
 
 
 def _scope(given: str) -> str:

@@ -29,13 +29,25 @@ class ItemReader:
 
     def read(self, raw: bytes) -> Item:
         told = _decode(raw)
-        parts = told.definition.parts if told.definition is not None else ()
         return Item(
             display_name=told.display_name,
             description=told.description,
             payload=told.payload,
-            definition={part.path: part.content for part in parts},
+            definition=_parts_of(told.definition),
         )
+
+
+def definition_of(raw: bytes) -> dict[str, bytes]:
+    """Return the content of each part by its path; none for b"". *raw* is the contract's ItemDefinition."""
+    return _parts_of(_decode_definition(raw) if raw else None)
+
+
+def encode_definition(parts: Mapping[str, bytes]) -> bytes:
+    """Return the ItemDefinition of these contents, b"" for none: what `definition_of` reads."""
+    if not parts:
+        return b""
+    made = [_Part(path, base64.b64encode(content).decode()) for path, content in parts.items()]
+    return msgspec.json.encode(_Definition(made))
 
 
 class _Part(msgspec.Struct, rename="camel"):
@@ -61,4 +73,9 @@ class _Told(msgspec.Struct, rename="camel"):
     definition: _Definition | None = None
 
 
+def _parts_of(definition: _Definition | None) -> dict[str, bytes]:
+    return {} if definition is None else {part.path: part.content for part in definition.parts}
+
+
 _decode = msgspec.json.Decoder(_Told).decode
+_decode_definition = msgspec.json.Decoder(_Definition).decode

@@ -44,9 +44,7 @@ from weft.runners.frames import (
     Cancel,
     Ended,
     Given,
-    PermissionsGiven,
     Ready,
-    TokenGiven,
     Unpacker,
     pack,
 )
@@ -128,7 +126,7 @@ class Listener:
                     self._begin(frame)
                 elif isinstance(frame, Cancel):
                     self._cancel(frame)
-                elif isinstance(frame, TokenGiven | PermissionsGiven):
+                elif isinstance(frame, Given):
                     self._give(frame)
         _end_all()
 
@@ -270,6 +268,7 @@ class Worker:
             labels=begin.labels,
             supervision=Supervised(task.interruption, self._teller),
             questions=task.asking,
+            definitions=task.asking,
         )
         payload = _payload(doing, begin.payload)
         task.interruption.listen()

@@ -26,7 +26,7 @@ from weft.engine.jobs import JobError, Progress
 from weft.kit.context import LOG, JobContext, Questions
 from weft.kit.errors import WorkloadInvalid
 from weft.kit.interruption import SIGNAL, Interruption
-from weft.kit.items import Item
+from weft.kit.items import Item, encode_definition
 from weft.kit.outcomes import BadResult, describe_failure, encode_result
 from weft.kit.workload import ItemHook, JobFunction, Workload
 
@@ -64,6 +64,7 @@ def run_job(  # noqa: PLR0913 - each says one thing of the run
     attempt: int = 1,
     ids: Mapping[str, str] | None = None,
     questions: Questions | None = None,
+    definition: Mapping[str, bytes | str] | None = None,
 ) -> JobRun:
     """Run the function of a job as a server would, and return how it ended.
 
@@ -71,6 +72,7 @@ def run_job(  # noqa: PLR0913 - each says one thing of the run
     where a server would refuse the run. The job is cancelled *cancel_after* so many seconds, 0 before it
     begins, or when it has told its progress for the *cancel_at_progress*-th time. *ids* are those of the
     context: `workspace`, `item`, `tenant`, `user`. *questions* answers for tokens and permissions.
+    *definition* is the item's, the content of each part by its path; {}: it has none; None: nobody knows it.
 
     To be called in the main thread, where no event loop runs: a cancel interrupts plain functions by a
     signal, as in a job's own process, and async functions get a loop of their own. What the function does
@@ -82,7 +84,7 @@ def run_job(  # noqa: PLR0913 - each says one thing of the run
     raw = b"" if payload is None else msgspec.json.encode(payload)
     given = workload.payload_reader(*name).read(raw)
     watch = _Watch(cancel_after, cancel_at_progress)
-    context = _context(name[0], name[1], attempt, ids, questions, watch)
+    context = _context(name[0], name[1], attempt, ids, questions, watch, definition)
     return _run(workload.jobs[name], context, given, watch)
 
 
@@ -112,6 +114,7 @@ def _context(
     ids: Mapping[str, str] | None,
     questions: Questions | None,
     watch: _Watch,
+    definition: Mapping[str, bytes | str] | None = None,
 ) -> JobContext:
     made = {name: str(uuid4()) for name in ("workspace", "item", "tenant", "user")}
     return JobContext(
@@ -121,7 +124,26 @@ def _context(
         labels={**made, "invoke_type": "Manual", **(ids or {}), "item_type": item_type},
         supervision=watch,
         questions=questions,
+        definitions=None if definition is None else _Defined(definition),
     )
+
+
+class _Defined:
+    """Gives the definition that a test wrote, the way a server does."""
+
+    def __init__(self, parts: Mapping[str, bytes | str]) -> None:
+        self._given = encode_definition(
+            {
+                path: content.encode() if isinstance(content, str) else content
+                for path, content in parts.items()
+            }
+        )
+
+    async def definition(self) -> bytes:
+        return self._given
+
+    def get_definition(self) -> bytes:
+        return self._given
 
 
 class _Watch:

@@ -76,6 +76,22 @@ class PermissionsGiven(Frame, frozen=True):
     error: JobError | None = None
 
 
+class DefinitionWanted(Frame, frozen=True):
+    """From the process: the job wants the definition of its item."""
+
+    turn: int
+    number: int
+
+
+class DefinitionGiven(Frame, frozen=True):
+    """To the process: the *definition* as JSON, empty where there is none, or the *error* in its place."""
+
+    turn: int
+    number: int
+    definition: bytes = b""
+    error: JobError | None = None
+
+
 class Ready(Frame, frozen=True):
     """From the process: it has imported its workloads, and can take a job."""
 
@@ -115,8 +131,8 @@ class Ended(Frame, frozen=True):
     dirty: bool = False
 
 
-Wanted = TokenWanted | PermissionsWanted
-Given = TokenGiven | PermissionsGiven
+Wanted = TokenWanted | PermissionsWanted | DefinitionWanted
+Given = TokenGiven | PermissionsGiven | DefinitionGiven
 AnyFrame = Begin | Cancel | Wanted | Given | Ready | Broken | Lines | Told | Ended
 
 _encoder = msgspec.msgpack.Encoder()

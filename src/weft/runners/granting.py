@@ -1,4 +1,4 @@
-"""Gives a running job what it asks its supervisor for: tokens, and the permissions of its user.
+"""Gives a running job what it asks its supervisor for: tokens, its user's permissions, its item's definition.
 
 The job's process holds no secret: what a token costs is known here only.
 """
@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from weft.catalog.definitions import Definitions, NoDefinitions
 from weft.catalog.locks import Locks
 from weft.catalog.tokens import (
     VALID_FOR_AT_LEAST,
@@ -22,22 +23,35 @@ from weft.catalog.tokens import (
 from weft.engine.clock import SystemClock
 from weft.engine.jobs import Job, JobError
 from weft.engine.ports import Clock
-from weft.runners.frames import Given, PermissionsGiven, TokenGiven, TokenWanted, Wanted
+from weft.runners.frames import (
+    LARGEST_BYTES,
+    DefinitionGiven,
+    DefinitionWanted,
+    Given,
+    PermissionsGiven,
+    TokenGiven,
+    TokenWanted,
+    Wanted,
+)
 
 ANSWER_SECONDS = 30.0
 MOST_AT_ONCE = 256
 MOST_SCOPES = 64
 LONGEST_SCOPE = 2000
+LARGEST_DEFINITION_BYTES = LARGEST_BYTES - 1024
+
+Found = Token | tuple[str, ...] | bytes | JobError
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Where tokens and permissions come from; by default there are none."""
+    """Where tokens, permissions and definitions come from; by default there are none."""
 
     tokens: TokenSource = field(default_factory=NoTokens)
     permissions: Permissions = field(default_factory=NoPermissions)
+    definitions: Definitions = field(default_factory=NoDefinitions)
     clock: Clock = field(default_factory=SystemClock)
     seconds: float = ANSWER_SECONDS
 
@@ -45,7 +59,8 @@ class Sources:
 class Granting:
     """What one job asks for, from its begin to its end. Each question is answered once, and in bounded time.
 
-    A token is given again until it is about to expire: the job may ask before each of its calls.
+    A token is given again until it is about to expire: the job may ask before each of its calls. A definition
+    that was given stays what it was: the job sees one, whatever is uploaded meanwhile.
     """
 
     def __init__(self, sources: Sources, job: Job, answer: Callable[[Given], None]) -> None:
@@ -53,6 +68,7 @@ class Granting:
         self._job = job
         self._answer = answer
         self._tokens: dict[tuple[str, bool], Token] = {}
+        self._definition: bytes | None = None
         self._locks = Locks()
         self._asked: set[asyncio.Task[None]] = set()
 
@@ -83,7 +99,10 @@ class Granting:
             found = JobError("InternalError", "The question could not be answered.", "System", False)
         self._answer(_given(wanted, found))
 
-    async def _found(self, wanted: Wanted) -> Token | tuple[str, ...] | JobError:
+    async def _found(self, wanted: Wanted) -> Found:
+        if isinstance(wanted, DefinitionWanted):
+            async with self._locks.of(DefinitionWanted):
+                return await self._of_item()
         if not isinstance(wanted, TokenWanted):
             return await self._sources.permissions.permissions(self._job)
         if len(wanted.scope) > LONGEST_SCOPE:
@@ -91,6 +110,18 @@ class Granting:
             return JobError("InvalidScope", why, "User", is_permanent=True)
         async with self._locks.of((wanted.scope, wanted.as_app)):
             return await self._token(wanted.scope, wanted.as_app)
+
+    async def _of_item(self) -> bytes | JobError:
+        if self._definition is not None:
+            return self._definition
+        found = await self._sources.definitions.definition(self._job)
+        if isinstance(found, JobError):
+            return found
+        if len(found) > LARGEST_DEFINITION_BYTES:
+            why = f"The definition has {len(found)} bytes, more than {LARGEST_DEFINITION_BYTES}."
+            return JobError("DefinitionTooLarge", why, "User", is_permanent=True)
+        self._definition = found
+        return found
 
     async def _token(self, scope: str, as_app: bool) -> Token | JobError:
         key = (scope, as_app)
@@ -108,8 +139,11 @@ class Granting:
         self._tokens[key] = token
 
 
-def _given(wanted: Wanted, found: Token | tuple[str, ...] | JobError) -> Given:
+def _given(wanted: Wanted, found: Found) -> Given:
     error = found if isinstance(found, JobError) else None
+    if isinstance(wanted, DefinitionWanted):
+        definition = found if isinstance(found, bytes) else b""
+        return DefinitionGiven(wanted.turn, wanted.number, definition, error)
     if isinstance(wanted, TokenWanted):
         token = found.text if isinstance(found, Token) else ""
         return TokenGiven(wanted.turn, wanted.number, token, error)

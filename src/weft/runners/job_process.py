@@ -28,10 +28,9 @@ from weft.runners.frames import (
     Cancel,
     Ended,
     Lines,
-    PermissionsWanted,
     Ready,
-    TokenWanted,
     Told,
+    Wanted,
 )
 from weft.runners.granting import Granting, Sources
 from weft.runners.output import Output, line_text
@@ -233,7 +232,7 @@ class JobProcess:
             turn.reporter.dropped(frame.dropped)
         elif isinstance(frame, Told):
             turn.reporter.progress(frame.progress)
-        elif isinstance(frame, TokenWanted | PermissionsWanted):
+        elif isinstance(frame, Wanted):
             turn.granting.hear(frame)
         elif isinstance(frame, Ended):
             self._spoilt = self._spoilt or frame.dirty
