@@ -112,7 +112,13 @@ def test_an_address_that_is_none_is_refused_with_the_name_of_the_option(tmp_path
 
 @pytest.mark.parametrize(
     "audience",
-    ["api://here", "API://Here/", "https://api.fabric.microsoft.com", "https://storage.azure.com/"],
+    [
+        "api://here",
+        "API://Here/",
+        "https://api.fabric.microsoft.com",
+        "https://storage.azure.com/",
+        "https://management.azure.com",
+    ],
 )
 def test_no_workload_is_sent_tokens_that_are_good_elsewhere(audience: str) -> None:
     other = replace(REMOTE, backend=replace(THERE, audience=audience))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weft.auth.issuer import CORE_AUDIENCES, TWINS_AUDIENCES, Issuer
-from weft.auth.resources import STORAGE_AUDIENCE
+from weft.auth.resources import MANAGEMENT_AUDIENCE, STORAGE_AUDIENCE
 from weft.catalog.addresses import AddressRefused
 from weft.catalog.item_types import Backend, Dedup, ItemType
 from weft.contracts.core import InvokeType
@@ -198,4 +198,6 @@ def _plain(audience: str) -> str:
     return audience.rstrip("/").lower()
 
 
-_OF_SERVICES = frozenset(map(_plain, (*CORE_AUDIENCES, *TWINS_AUDIENCES, STORAGE_AUDIENCE)))
+_OF_SERVICES = frozenset(
+    map(_plain, (*CORE_AUDIENCES, *TWINS_AUDIENCES, STORAGE_AUDIENCE, MANAGEMENT_AUDIENCE))
+)

@@ -118,6 +118,7 @@ def test_it_is_the_principal_that_weft_token_makes_for_the_name(house: House) ->
         (f"{FABRIC_APP}/.default", CORE_AUDIENCES[1]),
         ("https://storage.azure.com/.default", STORAGE_AUDIENCE),
         ("https://STORAGE.azure.com//.default", STORAGE_AUDIENCE),
+        ("https://management.azure.com/.default", "https://management.azure.com"),
         ("https://digitaltwins.azure.net/.default", "https://digitaltwins.azure.net"),
         (f"{CORE} openid offline_access", CORE_AUDIENCES[0]),
     ],

@@ -59,6 +59,14 @@ def test_a_token_for_twins_has_their_audience(weft: Weft) -> None:
     assert claims(weft("token", "--for", "twins").out)["aud"] == TWINS_AUDIENCES[0]
 
 
+def test_tokens_for_power_bi_and_onelake_have_their_audiences_and_scopes(weft: Weft) -> None:
+    core, files = (claims(weft("token", "--for", whom).out) for whom in ("powerbi", "onelake"))
+
+    assert (core["aud"], set(core["scp"].split())) == (CORE_AUDIENCES[1], set(CORE_SCOPES))
+    assert (files["aud"], files["scp"]) == ("https://storage.azure.com", "user_impersonation")
+    assert core["oid"] == files["oid"]
+
+
 def test_headers_for_core_are_one_whole_line(weft: Weft) -> None:
     lines = weft("token", "--headers").out.splitlines()
 

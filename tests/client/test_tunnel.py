@@ -182,6 +182,7 @@ KEPT_AWAY = [
     ("app.fabric.microsoft.com", 443),
     ("westus-onelake.dfs.fabric.microsoft.com", 443),
     ("api.powerbi.com", 443),
+    ("management.azure.com", 443),
     ("analysis.windows.net", 443),
     ("autologon.microsoftonline.com", 443),
     ("api.fabric.microsoft.com", 80),

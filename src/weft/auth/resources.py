@@ -12,6 +12,8 @@ from weft.auth.issuer import CORE_AUDIENCES, CORE_SCOPES, TWINS_AUDIENCES, TWINS
 from weft.auth.subject_and_app import FABRIC_APP
 
 STORAGE_AUDIENCE: Final = "https://storage.azure.com"
+# Nothing of ours takes it, but the Fabric CLI signs in only where it gets a token for it as well.
+MANAGEMENT_AUDIENCE: Final = "https://management.azure.com"
 USER_IMPERSONATION: Final = "user_impersonation"
 DEFAULT: Final = ".default"
 OF_THE_PROTOCOL: Final = frozenset(("openid", "profile", "email", "offline_access"))
@@ -52,6 +54,7 @@ _SERVICES: Final = {
     FABRIC_APP: Resource(CORE_AUDIENCES[1], CORE_SCOPES),
     STORAGE_AUDIENCE: Resource(STORAGE_AUDIENCE, (USER_IMPERSONATION,)),
     _STORAGE_APP: Resource(STORAGE_AUDIENCE, (USER_IMPERSONATION,)),
+    MANAGEMENT_AUDIENCE: Resource(MANAGEMENT_AUDIENCE, (USER_IMPERSONATION,)),
     **{audience: Resource(audience, TWINS_SCOPES) for audience in TWINS_AUDIENCES},
 }
 
@@ -103,7 +106,8 @@ class Resources:
             "invalid_resource",
             500011,
             f"The resource principal named {name} was not found in the tenant. The local issuer knows "
-            "Fabric, Power BI, Azure Storage, Digital Twins, the workloads it hosts and the registered apps.",
+            "Fabric, Power BI, Azure Storage, Azure's management, Digital Twins, the workloads it hosts and "
+            "the registered apps.",
         )
 
 

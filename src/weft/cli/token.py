@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from uuid import uuid4
 
 from cyclopts import Parameter
 
+from weft.auth.issuer import CORE_AUDIENCES, CORE_SCOPES, TWINS_AUDIENCES, TWINS_SCOPES
+from weft.auth.resources import STORAGE_AUDIENCE, USER_IMPERSONATION
 from weft.cli.errors import Misused
 from weft.cli.options import Data, canonical_id, whole
 from weft.cli.server import USER
@@ -16,6 +18,13 @@ from weft.settings import data_directory
 
 EXAMPLE = "Contoso.FinanceAnalytics"
 LONGEST_SECONDS = 10 * 365 * 24 * 3600
+# Audience, and all delegated scopes that it has.
+SERVICES: Final = {
+    "core": (CORE_AUDIENCES[0], CORE_SCOPES),
+    "powerbi": (CORE_AUDIENCES[1], CORE_SCOPES),
+    "onelake": (STORAGE_AUDIENCE, (USER_IMPERSONATION,)),
+    "twins": (TWINS_AUDIENCES[0], TWINS_SCOPES),
+}
 
 Seconds = Annotated[int, Parameter(converter=whole, allow_leading_hyphen=True)]
 
@@ -23,8 +32,8 @@ Seconds = Annotated[int, Parameter(converter=whole, allow_leading_hyphen=True)]
 def token(  # noqa: PLR0913 - each is an option of the command
     *,
     audience: Annotated[
-        Literal["core", "workload", "twins"],
-        Parameter(name="--for", help="Whom the token is for."),
+        Literal["core", "powerbi", "onelake", "workload", "twins"],
+        Parameter(name="--for", help="Whom the token is for; powerbi: Core by its older name."),
     ] = "core",
     user: str = USER,
     tenant: str | None = None,
@@ -68,8 +77,9 @@ def token(  # noqa: PLR0913 - each is an option of the command
         print("\n".join(lines) if headers else lines[0].removeprefix("Authorization: "))
         return
     issuer = open_issuer(data_directory(data)).issuer
-    sign = issuer.core_token if audience == "core" else issuer.twins_token
-    signed = sign(user, of_tenant, scope, app, lifetime)
+    of, all_scopes = SERVICES[audience]
+    scopes = all_scopes if scope is None else scope
+    signed = issuer.core_token(user, of_tenant, scopes, app, lifetime, audience=of)
     print(f"Authorization: Bearer {signed}" if headers else signed)
 
 

@@ -20,6 +20,7 @@ KEPT_AWAY: Final = (
     "login.windows.net",
     "login.microsoft.com",
     "sts.windows.net",
+    "management.azure.com",  # whoever signed in here has no other token for it
 )
 
 
