@@ -160,7 +160,7 @@ class HostParts:
         self.face = WorkloadHost(
             engine,
             workloads,
-            _verifier(trusted, audiences, keys, engine.clock),
+            _verifier(trusted, audiences, keys, engine.steady),
             items=store,
             audiences=audiences,
             limits=settings.limits,

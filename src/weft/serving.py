@@ -89,7 +89,7 @@ async def listen(
 
 async def take_back_jobs(engine: Engine) -> None:
     """The lock on the store proves that no other server lives: its leases are over now."""
-    await engine.store.expire_leases(engine.clock.now())
+    await engine.store.expire_leases(engine.steady.now())
     while await engine.rescue():
         pass
 

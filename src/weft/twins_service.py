@@ -112,7 +112,7 @@ def _face(
         bulk=bulk,
         graph=graph,
         blobs=blobs,
-        verifier=BearerVerifier(keys, TWINS_AUDIENCES, engine.clock),
+        verifier=BearerVerifier(keys, TWINS_AUDIENCES, engine.steady),
         tenant=tenant,
         pace=settings.pace,
         limits=settings.limits,

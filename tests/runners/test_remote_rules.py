@@ -14,10 +14,12 @@ import pytest
 from tests.engine.direct_store import DirectStore
 from tests.engine.virtual_time import BEGINNING, VirtualClock, virtually
 from weft.contracts.workload import Status
+from weft.engine.clock import AdjustableClock
 from weft.engine.engine import Engine
 from weft.engine.events import Events
 from weft.engine.jobs import ErrorDetail, Job, JobError, JobKey, NewJob, WhenLost
 from weft.engine.lifecycle import Event, State
+from weft.engine.ports import Clock
 from weft.engine.worker import Habits, Worker
 from weft.runners.remote_workload import DEAD_LETTERED, NOT_FOUND, UNKNOWN_ERROR, Hints, Watching
 from weft.runners.workload_answers import (
@@ -97,12 +99,14 @@ class Stage:
         script: Script,
         settings: CallerSettings = SETTINGS,
         hints: Hints | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        self.engine = Engine(store, VirtualClock(), Events())
+        self.engine = Engine(store, clock or VirtualClock(), Events(), steady=VirtualClock())
         runner = Watching(
             settings,
             poll=POLL,
             clock=self.engine.clock,
+            steady=self.engine.steady,
             calls=script,
             hints=hints,
             chance=lambda: 0.5,
@@ -392,6 +396,30 @@ def test_a_dead_letter_that_had_ended_after_all_keeps_its_end(store: DirectStore
     job = run_to_end(store, script)
 
     assert job.state is State.COMPLETED
+
+
+@pytest.mark.parametrize("answer", [NOT_STARTED, IN_PROGRESS, Missing()], ids=["waits", "runs", "not there"])
+def test_a_clock_that_is_moved_on_for_days_ends_no_job(
+    tmp_path: Path, store: DirectStore, answer: Answer
+) -> None:
+    """Only real time counts for what a workload takes: a jump of the clock is none."""
+    script = Script(create=[Accepted()], read=[answer])
+
+    async def main() -> Job:
+        clock = AdjustableClock.open(tmp_path / "clock", VirtualClock())
+        stage = Stage(store, script, clock=clock)
+        await stage.submit()
+        await asyncio.sleep(15)
+        clock.move_on(clock.now() + timedelta(days=3))
+        assert not (await stage.after(15)).is_final
+        script.answers["read"] = [COMPLETED]
+        return await stage.end()
+
+    job = virtually(main())
+
+    assert job.state is State.COMPLETED
+    assert job.ended_at is not None
+    assert job.ended_at - job.submitted_at > timedelta(days=3)
 
 
 def test_a_running_job_is_gone_after_three_misses_over_three_minutes(store: DirectStore) -> None:

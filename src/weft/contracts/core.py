@@ -5,9 +5,9 @@ those are silent (key order, explicit nulls), recordings of the live service in 
 """
 
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import UNSET, Raw, Struct, UnsetType, field
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
 
 class Wire(Struct, rename="camel"):
@@ -206,3 +206,103 @@ class RunOnDemandItemJobRequest(Wire):
 
     execution_data: Raw = Raw(b"null")
     parameters: list[Parameter] | None = None
+
+
+class Weekday(StrEnum):
+    MONDAY = "Monday"
+    TUESDAY = "Tuesday"
+    WEDNESDAY = "Wednesday"
+    THURSDAY = "Thursday"
+    FRIDAY = "Friday"
+    SATURDAY = "Saturday"
+    SUNDAY = "Sunday"
+
+
+class WeekIndex(StrEnum):
+    FIRST = "First"
+    SECOND = "Second"
+    THIRD = "Third"
+    FOURTH = "Fourth"
+    FIFTH = "Fifth"
+
+
+Times = Annotated[list[str], Meta(min_length=1, max_length=100)]
+"""Wall times, `hh:mm`."""
+
+
+class ScheduleConfig(Wire, kw_only=True, tag_field="type"):
+    """What every kind of configuration has. *local_time_zone_id* is a Windows id of a time zone.
+
+    Source: common/job_scheduling.json, ScheduleConfig.
+    """
+
+    start_date_time: str
+    end_date_time: str
+    local_time_zone_id: str
+
+
+class CronScheduleConfig(ScheduleConfig, kw_only=True, tag="Cron"):
+    """*interval* is in minutes, up to ten years."""
+
+    interval: Annotated[int, Meta(ge=1, le=5_270_400)]
+
+
+class DailyScheduleConfig(ScheduleConfig, kw_only=True, tag="Daily"):
+    times: Times
+
+
+class WeeklyScheduleConfig(ScheduleConfig, kw_only=True, tag="Weekly"):
+    times: Times
+    weekdays: Annotated[list[Weekday], Meta(min_length=1, max_length=7)]
+
+
+class DayOfMonth(Wire, tag_field="occurrenceType", tag="DayOfMonth"):
+    day_of_month: Annotated[int, Meta(ge=1, le=31)]
+
+
+class OrdinalWeekday(Wire, tag_field="occurrenceType", tag="OrdinalWeekday"):
+    week_index: WeekIndex
+    weekday: Weekday
+
+
+class MonthlyScheduleConfig(ScheduleConfig, kw_only=True, tag="Monthly"):
+    """*recurrence*: every so many months."""
+
+    recurrence: Annotated[int, Meta(ge=1, le=12)]
+    occurrence: DayOfMonth | OrdinalWeekday
+    times: Times
+
+
+AnyScheduleConfig = CronScheduleConfig | DailyScheduleConfig | WeeklyScheduleConfig | MonthlyScheduleConfig
+
+
+class ScheduleOwner(Wire):
+    """A Principal, as schedules show it: without a name."""
+
+    id: str
+    type: str
+
+
+class ItemSchedule(Wire):
+    """Key order as recorded. *configuration* and *execution_data* stay text as they were sent."""
+
+    id: str
+    enabled: bool
+    created_date_time: str
+    configuration: Raw
+    owner: ScheduleOwner
+    execution_data: Raw | UnsetType = UNSET
+
+
+class ItemSchedules(Wire):
+    value: list[ItemSchedule]
+    continuation_token: str | UnsetType = UNSET
+    continuation_uri: str | UnsetType = UNSET
+
+
+class ScheduleRequest(Wire):
+    """CreateScheduleRequest and UpdateScheduleRequest, which are alike."""
+
+    enabled: bool
+    configuration: AnyScheduleConfig
+    execution_data: Raw = Raw(b"null")

@@ -53,9 +53,12 @@ MOST_RESTARTS = 10
 
 
 class Engine:
-    def __init__(self, store: JobStore, clock: Clock, events: Events) -> None:
+    """*clock* says when things happen. *steady*, which nobody moves, is what leases are reckoned in."""
+
+    def __init__(self, store: JobStore, clock: Clock, events: Events, *, steady: Clock | None = None) -> None:
         self.store = store
         self.clock = clock
+        self.steady = steady or clock
         self.events = events
 
     # ---- for those who want work done
@@ -183,7 +186,7 @@ class Engine:
             target=next_state(State.ACCEPTED, event),
             worker=worker,
             now=now,
-            lease_until=now + lease,
+            lease_until=self.steady.now() + lease,
             limit=limit,
             starts=event is Event.START,
         )
@@ -204,7 +207,7 @@ class Engine:
                 target=next_state(state, Event.ADOPT),
                 worker=worker,
                 now=as_of,
-                lease_until=self.clock.now() + lease,
+                lease_until=self.steady.now() + lease,
                 limit=limit - len(adopted),
                 starts=False,
             )
@@ -224,7 +227,7 @@ class Engine:
         self, worker: str, jobs: Sequence[Job], *, lease: timedelta
     ) -> Sequence[tuple[JobKey, int]]:
         """Extend the leases of *jobs* and return what *worker* still holds; what is missing has been lost."""
-        return await self.store.extend(worker, [job.number for job in jobs], self.clock.now() + lease)
+        return await self.store.extend(worker, [job.number for job in jobs], self.steady.now() + lease)
 
     async def cancel_requests(self, worker: str) -> Sequence[JobKey]:
         return await self.store.cancel_requests(worker)
@@ -303,7 +306,7 @@ class Engine:
 
     async def rescue(self, *, as_of: datetime | None = None, limit: int = 100) -> int:
         """Give up jobs whose lease had run out by *as_of*, else by now; return how many were."""
-        lost = await self.store.lost(as_of or self.clock.now(), limit)
+        lost = await self.store.lost(as_of or self.steady.now(), limit)
         rescued = [await self.give_up(job, is_loss=True) for job in lost]
         return sum(job is not None for job in rescued)
 
@@ -377,6 +380,7 @@ def _job_from(new: NewJob, state: State, now: datetime, *, cancelled_by: str | N
         submitted_by=new.submitted_by,
         when_lost=new.when_lost,
         unique=new.unique,
+        family=new.family,
         state=state,
         submitted_at=now,
         available_at=now,

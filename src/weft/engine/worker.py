@@ -207,7 +207,7 @@ class Worker:
         if self._free <= 0 or not self._habits.adopts or now < self._adopts_next:
             return
         self._adopts_next = now + self._habits.look_again.total_seconds()
-        as_of = self._engine.clock.now()
+        as_of = self._engine.steady.now()
         if self._alive and now - self._extended_at > self._habits.lease.total_seconds() / 2:
             await self._extend()  # after the process stood still, or we would adopt from ourselves
         for queue in self._queues:

@@ -97,14 +97,15 @@ class RemoteWorkloadRunner:
         directory: Directory,
         credentials: Credentials,
         clock: Clock,
+        steady: Clock | None = None,
         hints: Hints | None = None,
         leftovers: Leftovers | None = None,
         resolver: AbstractResolver | None = None,
     ) -> None:
-        """*resolver* finds the addresses of names; None: as the machine does."""
-        self.line = Line(settings, credentials=credentials, clock=clock, resolver=resolver)
+        """*steady*: see Watching. *resolver* finds the addresses of names; None: as the machine does."""
+        self.line = Line(settings, credentials=credentials, clock=steady or clock, resolver=resolver)
         calls = WorkloadClient(directory=directory, line=self.line, leftovers=leftovers or Nobody())
-        self._watching = Watching(settings, poll=poll, clock=clock, calls=calls, hints=hints)
+        self._watching = Watching(settings, poll=poll, clock=clock, steady=steady, calls=calls, hints=hints)
 
     async def start(self) -> None:
         await self.line.open()
@@ -117,7 +118,11 @@ class RemoteWorkloadRunner:
 
 
 class Watching:
-    """The rules, over any `Calls`. *chance* gives numbers from 0 to 1 that spread retries."""
+    """The rules, over any `Calls`. *chance* gives numbers from 0 to 1 that spread retries.
+
+    *clock* is that of the lives of jobs. How long calls take is reckoned in *steady*, which nobody moves;
+    None: in *clock*.
+    """
 
     def __init__(
         self,
@@ -125,6 +130,7 @@ class Watching:
         *,
         poll: timedelta,
         clock: Clock,
+        steady: Clock | None = None,
         calls: Calls,
         hints: Hints | None = None,
         chance: Callable[[], float] = random.random,
@@ -132,6 +138,7 @@ class Watching:
         self.settings = settings
         self.poll_seconds = poll.total_seconds()
         self.clock = clock
+        self.steady = steady or clock
         self.calls = calls
         self.hints = hints or NoHints()
         self.chance = chance
@@ -180,7 +187,7 @@ class _Life:
         backoff = self._backoff()
         while self._job.attempt < self._settings.create_attempts:
             by = self._deadline()
-            if not await self._run.send(self._watching.clock.now() + self._settings.call_timeout):
+            if not await self._run.send(self._watching.steady.now() + self._settings.call_timeout):
                 break  # it is to be cancelled
             crash_point("caller.before-create")
             answer = await self._calls.create(self._job, by=by)
@@ -254,7 +261,7 @@ class _Life:
         return outcome
 
     async def _ask_for_state(self) -> Outcome | None:
-        began_at = self._watching.clock.now()
+        began_at = self._watching.steady.now()
         knew_of_cancel = self._cancel_heard
         answer = await self._read()
         if answer is None:
@@ -314,7 +321,7 @@ class _Life:
         if self._job.state is State.DISPATCHING and (knew_of_cancel or not self._may_be_acknowledged):
             deadline = self._job.send_deadline
             if deadline is not None and began_at <= deadline:
-                left = (deadline - self._watching.clock.now()).total_seconds()
+                left = (deadline - self._watching.steady.now()).total_seconds()
                 self._read_at = min(self._read_at, self._loop.time() + max(left, 0.0) + 0.01)
                 return None  # a create call may still be under way
             return Stopped() if knew_of_cancel else Failed(self._never_started())
@@ -355,7 +362,7 @@ class _Life:
         sent_at = self._sent_at()
         if self._job.state is not State.DISPATCHING or sent_at is None:
             return False
-        return self._watching.clock.now() - sent_at >= self._settings.dead_letter_after
+        return self._watching.steady.now() - sent_at >= self._settings.dead_letter_after
 
     @property
     def _has_run_too_long(self) -> bool:
@@ -435,7 +442,7 @@ def life_of(
     ended_at = _within_life(answer.ended_at, job, now) or now
     started_at = job.started_at or _within_life(answer.started_at, job, now)
     if started_at is None and answer.status is not Status.CANCELLED:
-        started_at = min(sent_at or job.submitted_at, ended_at)
+        started_at = min(max(sent_at or job.submitted_at, job.submitted_at), ended_at)
     return started_at, max(ended_at, started_at or ended_at)
 
 
