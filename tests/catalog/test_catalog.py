@@ -15,6 +15,7 @@ from weft.catalog import scopes
 from weft.catalog.catalog import Catalog
 from weft.catalog.errors import ItemNotFound, NameTaken, RoleTooLow, WorkspaceNotFound
 from weft.catalog.model import Principal, Role
+from weft.catalog.principals import as_known
 from weft.engine.clock import SystemClock
 from weft.engine.engine import Engine
 from weft.engine.errors import ScopeBusy, ScopeClosed
@@ -76,7 +77,7 @@ async def test_a_role_allows_just_what_is_its_own(
     item = await catalog.create_item(ADMIN, workspace.id, "Notebook", display_name="sales")
     colleague = person("colleague")
     if role is not None:
-        await store.set_role(workspace.id, colleague.id, role)
+        await store.give_role(workspace.id, as_known(colleague), role)
 
     if role is None:
         with pytest.raises(WorkspaceNotFound):

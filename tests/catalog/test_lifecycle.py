@@ -16,6 +16,7 @@ from weft.catalog import scopes
 from weft.catalog.catalog import TOLD_AT_ONCE, Catalog
 from weft.catalog.errors import ItemNotFound, ItemRefused, NameTaken, RoleTooLow, WorkspaceNotFound
 from weft.catalog.model import Item, Principal, Role
+from weft.catalog.principals import as_known
 from weft.engine.engine import Engine
 from weft.engine.errors import ScopeBusy, ScopeClosed, StoreUnavailable
 from weft.engine.events import Events
@@ -335,7 +336,7 @@ async def test_a_viewer_does_not_touch_an_item(
 ) -> None:
     item = await made(catalog, workspace)
     viewer = Principal(id="viewer", tenant="t1", name="V", is_app=False, scopes=frozenset())
-    await store.set_role(workspace, viewer.id, Role.VIEWER)
+    await store.give_role(workspace, as_known(viewer), Role.VIEWER)
 
     with pytest.raises(RoleTooLow):
         await DEEDS[deed](catalog, viewer, workspace, item.id)

@@ -11,6 +11,7 @@ import pytest
 
 from weft.catalog.catalog import Catalog
 from weft.catalog.model import Principal, Role
+from weft.catalog.principals import as_known
 from weft.engine.clock import SystemClock
 from weft.engine.engine import Engine
 from weft.engine.events import Events
@@ -88,7 +89,7 @@ async def test_all_items_are_listed(house: House) -> None:
 )
 async def test_the_role_decides(house: House, role: Role, writes: bool, may: bool) -> None:
     caller = person("colleague")
-    await house.store.set_role(house.workspace, caller.id, role)
+    await house.store.give_role(house.workspace, as_known(caller), role)
 
     for name in ("mine", house.workspace):
         if may:
@@ -114,7 +115,7 @@ async def test_who_has_no_role_learns_nothing(house: House, tenant: str) -> None
 
 async def test_a_role_in_a_workspace_of_another_tenant_opens_nothing(house: House) -> None:
     foreign = person("foreign", str(uuid4()))
-    await house.store.set_role(house.workspace, foreign.id, Role.ADMIN)
+    await house.store.give_role(house.workspace, as_known(foreign), Role.ADMIN)
 
     with pytest.raises(FilesystemNotFound):
         await house.access.workspace(foreign, house.workspace, writes=False)

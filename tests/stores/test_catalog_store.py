@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.catalog.people import a_user
 from tests.dump import dump
 from tests.stores.builders import a_workspace, after, an_item
-from weft.catalog.errors import NameTaken, WorkspaceNotFound
+from tests.stores.conftest import Store
+from weft.catalog.errors import NameTaken
 from weft.catalog.model import Role
 from weft.catalog.ports import CatalogStore
 
@@ -19,7 +21,7 @@ from weft.catalog.ports import CatalogStore
 async def test_a_workspace_is_read_back_as_it_was(store: CatalogStore) -> None:
     workspace = a_workspace(display_name="Ünïcode 🏢", description="about\x00it")
 
-    added = await store.add_workspace(workspace, "ann")
+    added = await store.add_workspace(workspace, a_user("ann"))
 
     kept = await store.workspace("w1")
     assert added
@@ -30,17 +32,19 @@ async def test_a_workspace_is_read_back_as_it_was(store: CatalogStore) -> None:
 
 
 async def test_who_adds_a_workspace_is_its_admin(store: CatalogStore) -> None:
-    await store.add_workspace(a_workspace(), "ann")
+    await store.add_workspace(a_workspace(), a_user("ann"))
 
     assert await store.role("w1", "ann") is Role.ADMIN
     assert await store.role("w1", "bob") is None
 
 
 async def test_a_name_is_taken_once_in_a_tenant(store: CatalogStore) -> None:
-    await store.add_workspace(a_workspace("w1", display_name="Sales"), "ann")
+    await store.add_workspace(a_workspace("w1", display_name="Sales"), a_user("ann"))
 
-    same_tenant = await store.add_workspace(a_workspace("w2", display_name="Sales"), "bob")
-    other_tenant = await store.add_workspace(a_workspace("w3", display_name="Sales", tenant="t2"), "bob")
+    same_tenant = await store.add_workspace(a_workspace("w2", display_name="Sales"), a_user("bob"))
+    other_tenant = await store.add_workspace(
+        a_workspace("w3", display_name="Sales", tenant="t2"), a_user("bob")
+    )
 
     assert not same_tenant
     assert other_tenant
@@ -48,11 +52,11 @@ async def test_a_name_is_taken_once_in_a_tenant(store: CatalogStore) -> None:
     assert await store.role("w2", "bob") is None
 
 
-async def test_workspaces_are_listed_for_those_who_have_a_role(store: CatalogStore) -> None:
+async def test_workspaces_are_listed_for_those_who_have_a_role(store: Store) -> None:
     for id, admin in (("w1", "ann"), ("w2", "bob"), ("w3", "ann")):
-        await store.add_workspace(a_workspace(id), admin)
-    await store.add_workspace(a_workspace("w4", tenant="t2"), "ann")
-    await store.set_role("w2", "ann", Role.VIEWER)
+        await store.add_workspace(a_workspace(id), a_user(admin))
+    await store.add_workspace(a_workspace("w4", tenant="t2"), a_user("ann"))
+    await store.give_role("w2", a_user("ann"), Role.VIEWER)
 
     first = await store.workspaces("t1", "ann", after=0, limit=2)
     second = await store.workspaces("t1", "ann", after=first[-1].number, limit=2)
@@ -63,7 +67,7 @@ async def test_workspaces_are_listed_for_those_who_have_a_role(store: CatalogSto
 
 
 async def test_a_deleted_workspace_takes_roles_and_items_along(store: CatalogStore) -> None:
-    await store.add_workspace(a_workspace(), "ann")
+    await store.add_workspace(a_workspace(), a_user("ann"))
     await store.add_item(an_item())
 
     await store.add_item(an_item("i2", display_name="not shown yet"), is_visible=False)
@@ -80,36 +84,17 @@ async def test_a_deleted_workspace_takes_roles_and_items_along(store: CatalogSto
 
 
 async def test_the_name_of_a_deleted_workspace_is_free_again(store: CatalogStore) -> None:
-    await store.add_workspace(a_workspace("w1", display_name="Sales"), "ann")
+    await store.add_workspace(a_workspace("w1", display_name="Sales"), a_user("ann"))
     await store.delete_workspace("w1")
 
-    assert await store.add_workspace(a_workspace("w2", display_name="Sales"), "ann")
-
-
-# ---- roles
-
-
-async def test_a_role_replaces_the_one_before(store: CatalogStore) -> None:
-    await store.add_workspace(a_workspace(), "ann")
-
-    await store.set_role("w1", "bob", Role.VIEWER)
-    await store.set_role("w1", "bob", Role.MEMBER)
-
-    assert await store.role("w1", "bob") is Role.MEMBER
-
-
-async def test_nobody_has_a_role_in_a_workspace_that_is_not_there(store: CatalogStore) -> None:
-    with pytest.raises(WorkspaceNotFound):
-        await store.set_role("w1", "bob", Role.ADMIN)
-
-    assert await store.role("w1", "bob") is None
+    assert await store.add_workspace(a_workspace("w2", display_name="Sales"), a_user("ann"))
 
 
 # ---- items
 
 
 async def test_an_item_is_read_back_as_it_was(store: CatalogStore) -> None:
-    await store.add_workspace(a_workspace(), "ann")
+    await store.add_workspace(a_workspace(), a_user("ann"))
     item = an_item()
 
     added = await store.add_item(item)
@@ -121,8 +106,8 @@ async def test_an_item_is_read_back_as_it_was(store: CatalogStore) -> None:
 
 
 async def test_an_item_is_found_in_its_own_workspace_only(store: CatalogStore) -> None:
-    await store.add_workspace(a_workspace("w1"), "ann")
-    await store.add_workspace(a_workspace("w2"), "ann")
+    await store.add_workspace(a_workspace("w1"), a_user("ann"))
+    await store.add_workspace(a_workspace("w2"), a_user("ann"))
     await store.add_item(an_item())
 
     assert await store.item("w2", "i1") is None
@@ -131,8 +116,8 @@ async def test_an_item_is_found_in_its_own_workspace_only(store: CatalogStore) -
 
 
 async def test_an_item_name_is_taken_once_in_a_workspace_and_type(store: CatalogStore) -> None:
-    await store.add_workspace(a_workspace("w1"), "ann")
-    await store.add_workspace(a_workspace("w2"), "ann")
+    await store.add_workspace(a_workspace("w1"), a_user("ann"))
+    await store.add_workspace(a_workspace("w2"), a_user("ann"))
     await store.add_item(an_item("i1", display_name="Stock"))
 
     same = await store.add_item(an_item("i2", display_name="Stock"))
@@ -148,8 +133,8 @@ async def test_no_item_is_added_to_a_workspace_that_is_not_there(store: CatalogS
 
 
 async def test_items_are_listed_oldest_first_and_by_type(store: CatalogStore) -> None:
-    await store.add_workspace(a_workspace("w1"), "ann")
-    await store.add_workspace(a_workspace("w2"), "ann")
+    await store.add_workspace(a_workspace("w1"), a_user("ann"))
+    await store.add_workspace(a_workspace("w2"), a_user("ann"))
     for id, type in (("i1", "Forecast"), ("i2", "Notebook"), ("i3", "Forecast"), ("i4", "Forecast")):
         await store.add_item(an_item(id, type=type))
     await store.add_item(an_item("i5", workspace="w2"))
@@ -164,7 +149,7 @@ async def test_items_are_listed_oldest_first_and_by_type(store: CatalogStore) ->
 
 
 async def test_a_deleted_item_is_gone_and_its_name_free(store: CatalogStore) -> None:
-    await store.add_workspace(a_workspace(), "ann")
+    await store.add_workspace(a_workspace(), a_user("ann"))
     await store.add_item(an_item("i1", display_name="Stock"))
 
     deleted = await store.delete_item("w1", "i1")
@@ -179,7 +164,7 @@ async def test_a_deleted_item_is_gone_and_its_name_free(store: CatalogStore) -> 
 
 
 async def test_a_hidden_item_is_found_by_nobody_but_its_name_is_taken(store: CatalogStore) -> None:
-    await store.add_workspace(a_workspace(), "ann")
+    await store.add_workspace(a_workspace(), a_user("ann"))
 
     added = await store.add_item(an_item("i1", display_name="Stock"), is_visible=False)
     same_name = await store.add_item(an_item("i2", display_name="Stock"))
@@ -194,7 +179,7 @@ async def test_a_hidden_item_is_found_by_nobody_but_its_name_is_taken(store: Cat
 
 
 async def test_a_hidden_item_is_shown_once(store: CatalogStore) -> None:
-    await store.add_workspace(a_workspace(), "ann")
+    await store.add_workspace(a_workspace(), a_user("ann"))
     await store.add_item(an_item(), is_visible=False)
 
     shown = await store.show_item("i1")
@@ -208,7 +193,7 @@ async def test_a_hidden_item_is_shown_once(store: CatalogStore) -> None:
 
 
 async def test_a_dropped_hidden_item_is_gone_and_its_name_free(store: CatalogStore) -> None:
-    await store.add_workspace(a_workspace(), "ann")
+    await store.add_workspace(a_workspace(), a_user("ann"))
     await store.add_item(an_item("i1", display_name="Stock"), is_visible=False)
 
     dropped = await store.drop_hidden_item("i1")
@@ -219,7 +204,7 @@ async def test_a_dropped_hidden_item_is_gone_and_its_name_free(store: CatalogSto
 
 
 async def test_a_hidden_item_whose_name_is_free_is_kept(store: CatalogStore) -> None:
-    await store.add_workspace(a_workspace(), "ann")
+    await store.add_workspace(a_workspace(), a_user("ann"))
     await store.add_item(an_item("i1", display_name="Stock"), is_visible=False)
 
     await store.free_name("i1")
@@ -229,7 +214,7 @@ async def test_a_hidden_item_whose_name_is_free_is_kept(store: CatalogStore) -> 
 
 
 async def test_hidden_items_are_listed_by_age(store: CatalogStore) -> None:
-    await store.add_workspace(a_workspace(), "ann")
+    await store.add_workspace(a_workspace(), a_user("ann"))
     for id, seconds, is_visible in (("i1", 3, False), ("i2", 1, False), ("i3", 2, True), ("i4", 5, False)):
         await store.add_item(an_item(id, created_at=after(seconds)), is_visible=is_visible)
 
@@ -244,7 +229,7 @@ async def test_hidden_items_are_listed_by_age(store: CatalogStore) -> None:
 
 
 async def test_an_item_takes_a_new_name_and_description(store: CatalogStore) -> None:
-    await store.add_workspace(a_workspace(), "ann")
+    await store.add_workspace(a_workspace(), a_user("ann"))
     await store.add_item(an_item("i1", display_name="Stock"))
 
     kept = await store.update_item(an_item("i1", display_name="Store", description=None))
@@ -257,7 +242,7 @@ async def test_an_item_takes_a_new_name_and_description(store: CatalogStore) -> 
 
 
 async def test_an_update_takes_no_name_of_another_and_then_changes_nothing(store: CatalogStore) -> None:
-    await store.add_workspace(a_workspace(), "ann")
+    await store.add_workspace(a_workspace(), a_user("ann"))
     await store.add_item(an_item("i1", display_name="Stock"), definition=b"{}")
     await store.add_item(an_item("i2", display_name="Store"))
 
@@ -271,8 +256,8 @@ async def test_an_update_takes_no_name_of_another_and_then_changes_nothing(store
 
 
 async def test_an_item_of_another_workspace_is_not_updated(store: CatalogStore) -> None:
-    await store.add_workspace(a_workspace("w1"), "ann")
-    await store.add_workspace(a_workspace("w2"), "ann")
+    await store.add_workspace(a_workspace("w1"), a_user("ann"))
+    await store.add_workspace(a_workspace("w2"), a_user("ann"))
     await store.add_item(an_item("i1"))
 
     assert not await store.update_item(an_item("i1", workspace="w2", display_name="new"), definition=b"[]")
@@ -280,7 +265,7 @@ async def test_an_item_of_another_workspace_is_not_updated(store: CatalogStore) 
 
 
 async def test_a_definition_stays_until_another_is_given(store: CatalogStore) -> None:
-    await store.add_workspace(a_workspace(), "ann")
+    await store.add_workspace(a_workspace(), a_user("ann"))
     await store.add_item(an_item("i1"), definition=b"one")
 
     await store.update_item(an_item("i1", display_name="new"))
@@ -293,7 +278,7 @@ async def test_a_definition_stays_until_another_is_given(store: CatalogStore) ->
 
 
 async def test_a_definition_goes_with_its_item(store: CatalogStore, path: Path) -> None:
-    await store.add_workspace(a_workspace(), "ann")
+    await store.add_workspace(a_workspace(), a_user("ann"))
     await store.add_item(an_item("i1"), definition=b"one")
 
     await store.delete_item("w1", "i1")

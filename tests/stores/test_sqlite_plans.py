@@ -10,9 +10,9 @@ import apsw
 import pytest
 
 from weft.engine.lifecycle import State
-from weft.stores.sqlite import SqliteStore, catalog, hosted_items, jobs
+from weft.stores.sqlite import SqliteStore, catalog, hosted_items, jobs, roles
 
-STATEMENTS = {**jobs.SQL, **catalog.SQL, **hosted_items.SQL}
+STATEMENTS = {**jobs.SQL, **catalog.SQL, **hosted_items.SQL, **roles.SQL}
 
 
 @pytest.fixture
@@ -62,6 +62,23 @@ async def test_a_statement_searches_and_never_scans(db: apsw.Connection, name: s
 )
 async def test_a_statement_uses_the_index_made_for_it(db: apsw.Connection, name: str, index: str) -> None:
     assert any(step.endswith(index) for step in _plan(db, jobs.SQL[name])), _plan(db, jobs.SQL[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("role", "roles_by_workspace (workspace=? AND principal=?)"),
+        ("assignments", "roles_by_number (workspace=? AND assignment>?)"),
+        ("change_role", "roles_by_workspace (workspace=? AND principal=?)"),
+    ],
+)
+async def test_a_statement_of_roles_uses_the_index_made_for_it(
+    db: apsw.Connection, name: str, index: str
+) -> None:
+    plan = _plan(db, roles.SQL[name])
+
+    assert any(step.endswith(index) for step in plan), plan
+    assert not any("TEMP B-TREE" in step for step in plan), plan
 
 
 @pytest.mark.parametrize("name", ["page", "claim", "adopt", "lost"])

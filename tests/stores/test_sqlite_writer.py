@@ -9,6 +9,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from tests.catalog.people import a_user
 from tests.stores.builders import NOW, SCOPE, a_claim, a_job, a_workspace, an_end, keep, start
 from tests.stores.shims import Disk
 from weft.engine.errors import Overloaded, StoreUnavailable
@@ -197,10 +198,10 @@ async def test_a_call_that_breaks_fails_alone(store: SqliteStore, disk: Disk) ->
 
 async def test_a_call_of_several_statements_that_breaks_leaves_nothing(store: SqliteStore) -> None:
     with pytest.raises(UnicodeEncodeError):
-        await store.add_workspace(a_workspace("w1"), "\ud800")
+        await store.add_workspace(a_workspace("w1"), a_user("\ud800"))
 
     assert await store.workspace("w1") is None
-    assert await store.add_workspace(a_workspace("w2"), "ann")
+    assert await store.add_workspace(a_workspace("w2"), a_user("ann"))
 
 
 # ---- the disk

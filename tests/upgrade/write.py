@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import weft
+from tests.catalog.people import a_user
 from weft.catalog import scopes
 from weft.catalog.hosted_items import HostedItem, ItemKey, ItemState
 from weft.catalog.model import Item, Role, Workspace
@@ -81,8 +82,8 @@ async def write(path: Path) -> None:
 
 async def _fill_catalog(store: SqliteStore) -> None:
     workspace = Workspace(id="w1", tenant="t1", display_name="W", description=None, created_at=NOW)
-    await store.add_workspace(workspace, "admin")
-    await store.set_role("w1", "viewer", Role.VIEWER)
+    await store.add_workspace(workspace, a_user("admin"))
+    await store.give_role("w1", a_user("viewer"), Role.VIEWER)
     item = Item(id="i1", workspace="w1", type="T", display_name="I", description="d", created_at=NOW)
     await store.add_item(item)
 
@@ -111,7 +112,7 @@ async def _fill_jobs(store: SqliteStore, engine: Engine) -> None:
 async def _fill_items(store: SqliteStore) -> None:
     """What is kept from 0.3.0 on: definitions, hidden items, and what a host knows of items."""
     workspace = Workspace(id="w2", tenant="t1", display_name="W2", description=None, created_at=NOW)
-    await store.add_workspace(workspace, "admin")
+    await store.add_workspace(workspace, a_user("admin"))
     for id, is_visible in (("i2", True), ("hidden", False)):
         item = Item(id=id, workspace="w2", type="T", display_name=id, description=None, created_at=NOW)
         await store.add_item(item, definition=DEFINITION, is_visible=is_visible)

@@ -74,4 +74,6 @@ def _principal(claims: Claims) -> Principal:
         name=claims.display_name,
         is_app=is_app,
         scopes=claims.scopes,
+        upn="" if is_app else claims.sign_in_name,
+        client_id=(claims.client or "") if is_app else "",
     )

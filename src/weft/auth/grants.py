@@ -249,7 +249,7 @@ class Grants:
                 "assertion is no delegated access token.",
             )
         self._check_tenant(request, claims.tid)
-        upn = claims.upn or claims.unique_name or claims.preferred_username or claims.display_name
+        upn = claims.sign_in_name or claims.display_name
         return Delegate(tenant=claims.tid, user=claims.oid, name=claims.display_name, upn=upn)
 
     def _verified(self, assertion: str) -> Claims:

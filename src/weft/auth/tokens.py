@@ -72,6 +72,11 @@ class Claims(msgspec.Struct, frozen=True):
         return next((name for name in (*names, self.client) if name), self.oid)
 
     @property
+    def sign_in_name(self) -> str:
+        """Return the user's principal name, "" where no claim says it."""
+        return self.upn or self.unique_name or self.preferred_username or ""
+
+    @property
     def ends_at(self) -> datetime:
         """From this instant on the token is expired, for our clocks may differ by the skew."""
         return _EPOCH + timedelta(seconds=self.exp) + SKEW

@@ -15,6 +15,7 @@ from weft.catalog.errors import ItemNotFound, ItemRefused, NameTaken, RoleTooLow
 from weft.catalog.locks import Locks
 from weft.catalog.model import Item, Principal, Role, Workspace
 from weft.catalog.ports import CatalogStore, ItemLifecycle, NoLifecycle
+from weft.catalog.principals import as_known
 from weft.engine.engine import Engine
 from weft.engine.ports import Clock
 
@@ -71,7 +72,7 @@ class Catalog:
             description=description,
             created_at=self._clock.now(),
         )
-        if not await self._store.add_workspace(workspace, caller.id):
+        if not await self._store.add_workspace(workspace, as_known(caller)):
             raise NameTaken(display_name)
         return workspace
 

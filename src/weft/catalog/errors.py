@@ -36,6 +36,40 @@ class RoleTooLow(CatalogError):
         self.needed = needed
 
 
+class PrincipalNotFound(CatalogError):
+    """No user and no app that is known has the object id *principal*."""
+
+    def __init__(self, workspace: str, principal: str) -> None:
+        super().__init__(f"no principal {principal!r}")
+        self.workspace = workspace
+        self.principal = principal
+
+
+class RoleNotFound(CatalogError):
+    """The principal has no role in the workspace."""
+
+    def __init__(self, workspace: str, principal: str) -> None:
+        super().__init__(f"the principal {principal!r} has no role in workspace {workspace!r}")
+        self.workspace = workspace
+        self.principal = principal
+
+
+class AlreadyHasRole(CatalogError):
+    def __init__(self, workspace: str, principal: str) -> None:
+        super().__init__(f"the principal {principal!r} has a role in workspace {workspace!r}")
+        self.workspace = workspace
+        self.principal = principal
+
+
+class LastAdmin(CatalogError):
+    """The role cannot be lowered or taken: nobody else is Admin of the workspace."""
+
+    def __init__(self, workspace: str, principal: str) -> None:
+        super().__init__(f"the principal {principal!r} is the last Admin of workspace {workspace!r}")
+        self.workspace = workspace
+        self.principal = principal
+
+
 class ItemRefused(CatalogError):
     """The workload that owns the item's type refused what was asked, or could not be reached.
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from weft.catalog.model import Item, Principal, Role, Workspace
+from weft.catalog.principals import KnownPrincipal
 
 
 class CatalogStore(Protocol):
@@ -15,8 +16,8 @@ class CatalogStore(Protocol):
     Any call may raise engine.errors.StoreUnavailable; `tests/stores` holds the contract.
     """
 
-    async def add_workspace(self, workspace: Workspace, admin: str) -> bool:
-        """Keep a workspace whose Admin is the principal *admin*; False where its tenant has the name."""
+    async def add_workspace(self, workspace: Workspace, admin: KnownPrincipal) -> bool:
+        """Keep a workspace whose Admin is *admin*; False where its tenant has the name."""
 
     async def workspace(self, id: str) -> Workspace | None: ...
 
@@ -27,8 +28,6 @@ class CatalogStore(Protocol):
         """Delete a workspace and its roles; return the items that went along, or None where there is none."""
 
     async def role(self, workspace: str, principal: str) -> Role | None: ...
-
-    async def set_role(self, workspace: str, principal: str, role: Role) -> None: ...
 
     async def add_item(self, item: Item, *, definition: bytes = b"", is_visible: bool = True) -> bool:
         """Keep an item; False where the workspace has one of that type and name, or is gone.

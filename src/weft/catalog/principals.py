@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from weft.catalog.model import Principal
+
 
 class PrincipalKind(StrEnum):
     USER = "User"
@@ -17,7 +19,6 @@ class KnownPrincipal:
     """*id* is the object id; *upn* a user's sign-in name, *app_id* an app's client id, "" where not known."""
 
     id: str
-    tenant: str
     name: str
     kind: PrincipalKind
     upn: str = ""
@@ -32,3 +33,14 @@ class Principals(Protocol):
 class NobodyKnown:
     def find(self, tenant: str, id: str) -> KnownPrincipal | None:
         return None
+
+
+def as_known(caller: Principal) -> KnownPrincipal:
+    """Return *caller* as its token tells of it."""
+    return KnownPrincipal(
+        id=caller.id,
+        name=caller.name,
+        kind=PrincipalKind.APP if caller.is_app else PrincipalKind.USER,
+        upn=caller.upn,
+        app_id=caller.client_id,
+    )

@@ -25,6 +25,7 @@ from weft.auth.workload_control import WorkloadControlVerifier
 from weft.catalog.catalog import Catalog
 from weft.catalog.item_types import Backend, Dedup, ItemType
 from weft.catalog.model import Role
+from weft.catalog.principals import KnownPrincipal, as_known
 from weft.contracts.core import InvokeType
 from weft.engine.engine import Engine
 from weft.engine.events import Events
@@ -124,7 +125,10 @@ class Served:
         )
 
     def user_id(self, user: str) -> str:
-        return self.verifier.verify([f"Bearer {self.token(user)}"]).id
+        return self.known(self.token(user)).id
+
+    def known(self, token: str) -> KnownPrincipal:
+        return as_known(self.verifier.verify([f"Bearer {token}"]))
 
     async def call(
         self,
@@ -174,8 +178,9 @@ class Served:
 
     async def grant(self, place: Place, user: str, role: Role) -> str:
         """Give *user* a role; return a token."""
-        await self.store.set_role(place.workspace, self.user_id(user), role)
-        return self.token(user)
+        token = self.token(user)
+        await self.store.give_role(place.workspace, self.known(token), role)
+        return token
 
     async def dispatched(self) -> Job:
         """Claim the only waiting job, as the caller's worker would."""

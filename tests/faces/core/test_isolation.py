@@ -77,7 +77,7 @@ async def test_a_foreign_workspace_answers_exactly_as_an_unknown_one(
 
 async def test_a_role_does_not_reach_into_a_workspace_of_another_tenant(served: Served, place: Place) -> None:
     token = served.token("admin", app=True, tenant=OTHER_TENANT)
-    await served.store.set_role(place.workspace, served.verifier.verify([f"Bearer {token}"]).id, Role.ADMIN)
+    await served.store.give_role(place.workspace, served.known(token), Role.ADMIN)
 
     answer = await served.call("GET", place.path, token=token)
 
@@ -273,9 +273,7 @@ async def test_a_member_who_is_removed_while_the_body_arrives_does_nothing_more(
 
 async def test_an_app_needs_a_role_but_no_scopes(served: Served, place: Place) -> None:
     token = served.token("robot", app=True)
-    await served.store.set_role(
-        place.workspace, served.verifier.verify([f"Bearer {token}"]).id, Role.CONTRIBUTOR
-    )
+    await served.store.give_role(place.workspace, served.known(token), Role.CONTRIBUTOR)
 
     assert await served.run(place, token=token)
 

@@ -26,6 +26,7 @@ from weft.auth.issuer import Issuer
 from weft.auth.keys import Keys
 from weft.catalog.catalog import Catalog
 from weft.catalog.model import Role
+from weft.catalog.principals import as_known
 from weft.engine.clock import SystemClock
 from weft.engine.engine import Engine
 from weft.engine.events import Events
@@ -124,7 +125,7 @@ async def _serve(
     made = Lake(0, data, certificate.chain, issuer, "", "", "")
     admin, viewer = (verifier.verify([f"Bearer {made.token(user)}"]) for user in ("admin", "viewer"))
     workspace = await catalog.create_workspace(admin, WORKSPACE)
-    await store.set_role(workspace.id, viewer.id, Role.VIEWER)
+    await store.give_role(workspace.id, as_known(viewer), Role.VIEWER)
     item = await catalog.create_item(admin, workspace.id, TYPE, display_name="the item")
     own = await catalog.create_workspace(viewer, "of the viewer")
     of_viewer = await catalog.create_item(viewer, own.id, TYPE, display_name="of the viewer")

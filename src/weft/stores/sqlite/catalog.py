@@ -2,35 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from apsw import Connection
 
-from weft.catalog.errors import NameTaken, WorkspaceNotFound
-from weft.catalog.model import Item, Role, Workspace
+from weft.catalog.errors import FolderNotFound, NameTaken
+from weft.catalog.model import EVERYWHERE, Item, Role, Within, Workspace
+from weft.catalog.principals import KnownPrincipal
 from weft.stores.queries import load
-from weft.stores.sqlite.rows import Bindings, item_of, micros, workspace_of
+from weft.stores.sqlite.roles import give_role
+from weft.stores.sqlite.rows import Bindings, item_of, json_array, micros, workspace_of
 
 SQL = load("weft.stores.sqlite", "catalog.sql")
 
 # ---- writes
 
 
-def add_workspace(db: Connection, workspace: Workspace, admin: str) -> bool:
+def add_workspace(db: Connection, workspace: Workspace, admin: KnownPrincipal) -> bool:
     kept: Bindings = {
         "id": workspace.id,
         "tenant": workspace.tenant,
         "display_name": workspace.display_name,
         "description": workspace.description,
         "created_at": micros(workspace.created_at),
+        "capacity": workspace.capacity,
     }
     with db:
         db.execute(SQL["add_workspace"], kept)
         if not db.changes():
             return False
-        set_role(db, workspace.id, admin, Role.ADMIN)
+        give_role(db, workspace.id, admin, Role.ADMIN)
     return True
+
+
+def update_workspace(
+    db: Connection, id: str, display_name: str | None, description: str | None
+) -> Workspace | None:
+    with db:
+        wanted: Bindings = {"id": id, "display_name": display_name, "description": description}
+        db.execute(SQL["update_workspace"], wanted)
+        is_changed = bool(db.changes())
+        known = workspace(db, id)
+    if known is not None and not is_changed:
+        raise NameTaken(display_name or "")
+    return known
+
+
+def assign_capacity(db: Connection, id: str, capacity: str | None) -> bool:
+    db.execute(SQL["assign_capacity"], {"id": id, "capacity": capacity})
+    return bool(db.changes())
 
 
 def delete_workspace(db: Connection, id: str) -> Sequence[Item] | None:
@@ -40,18 +61,17 @@ def delete_workspace(db: Connection, id: str) -> Sequence[Item] | None:
     return items if db.changes() else None
 
 
-def set_role(db: Connection, workspace: str, principal: str, role: Role) -> None:
-    db.execute(SQL["set_role"], {"workspace": workspace, "principal": principal, "role": int(role)})
-    if not db.changes():
-        raise WorkspaceNotFound(workspace)
-
-
 def add_item(db: Connection, item: Item, definition: bytes, is_visible: bool) -> bool:
     with db:
         db.execute(
             SQL["add_item"],
             _row_of(item)
-            | {"type": item.type, "created_at": micros(item.created_at), "is_visible": is_visible},
+            | {
+                "type": item.type,
+                "created_at": micros(item.created_at),
+                "folder": item.folder,
+                "is_visible": is_visible,
+            },
         )
         if not db.changes():
             return False
@@ -84,6 +104,16 @@ def update_item(db: Connection, item: Item, definition: bytes) -> bool:
     return True
 
 
+def move_item(db: Connection, workspace: str, id: str, folder: str | None) -> Item | None:
+    with db:
+        db.execute(SQL["move_item"], {"workspace": workspace, "id": id, "folder": folder})
+        is_moved = bool(db.changes())
+        known = item(db, workspace, id)
+    if known is not None and folder is not None and not is_moved:
+        raise FolderNotFound(folder)
+    return known
+
+
 def delete_item(db: Connection, workspace: str, id: str) -> bool:
     db.execute(SQL["delete_item"], {"workspace": workspace, "id": id})
     return bool(db.changes())
@@ -111,14 +141,17 @@ def workspace(db: Connection, id: str) -> Workspace | None:
     return workspace_of(rows[0]) if rows else None
 
 
-def workspaces(db: Connection, tenant: str, principal: str, after: int, limit: int) -> Sequence[Workspace]:
-    wanted: Bindings = {"tenant": tenant, "principal": principal, "after": after, "limit": limit}
+def workspaces(
+    db: Connection, tenant: str, principal: str, roles: Collection[Role] | None, after: int, limit: int
+) -> Sequence[Workspace]:
+    wanted: Bindings = {
+        "tenant": tenant,
+        "principal": principal,
+        "roles": None if roles is None else json_array(map(int, roles)),
+        "after": after,
+        "limit": limit,
+    }
     return [workspace_of(row) for row in db.execute(SQL["workspaces"], wanted)]
-
-
-def role(db: Connection, workspace: str, principal: str) -> Role | None:
-    held = db.execute(SQL["role"], {"workspace": workspace, "principal": principal}).get
-    return None if held is None else Role(held)
 
 
 def item(db: Connection, workspace: str, id: str) -> Item | None:
@@ -126,12 +159,19 @@ def item(db: Connection, workspace: str, id: str) -> Item | None:
     return item_of(rows[0]) if rows else None
 
 
-def items(db: Connection, workspace: str, type: str | None, after: int, limit: int) -> Sequence[Item]:
+def items(
+    db: Connection, workspace: str, type: str | None, within: Within, after: int, limit: int
+) -> Sequence[Item]:
     wanted: Bindings = {"workspace": workspace, "after": after, "limit": limit}
-    if type is None:
+    if within == EVERYWHERE and type is None:
         rows = db.execute(SQL["items"], wanted)
-    else:
+    elif within == EVERYWHERE:
         rows = db.execute(SQL["items_of_type"], wanted | {"type": type})
+    elif within.root is None:
+        rows = db.execute(SQL["items_at_top"], wanted | {"type": type})
+    else:
+        statement = "items_below" if within.is_deep else "items_in"
+        rows = db.execute(SQL[statement], wanted | {"type": type, "root": within.root})
     return [item_of(row) for row in rows]
 
 
@@ -149,3 +189,9 @@ def item_named(db: Connection, workspace: str, type: str, display_name: str) -> 
 def definition(db: Connection, workspace: str, id: str) -> bytes:
     kept: bytes | None = db.execute(SQL["definition"], {"workspace": workspace, "id": id}).get
     return kept or b""
+
+
+def definition_bytes(db: Connection, workspace: str, ids: Collection[str] | None) -> int:
+    wanted: Bindings = {"workspace": workspace, "ids": None if ids is None else json_array(ids)}
+    total: int = db.execute(SQL["definition_bytes"], wanted).get
+    return total

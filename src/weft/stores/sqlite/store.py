@@ -10,11 +10,14 @@ from pathlib import Path
 
 from weft.catalog.hosted_items import HostedItem, ItemKey, ItemState
 from weft.catalog.model import Item, Role, Workspace
+from weft.catalog.principals import KnownPrincipal
+from weft.catalog.roles import RoleAssignment
 from weft.engine.errors import Overloaded
 from weft.engine.jobs import Job, JobKey, LogLine, Move, Progress, Room
 from weft.engine.lifecycle import State
 from weft.engine.ports import Claim, Duplicate
-from weft.stores.sqlite import catalog, hosted_items, jobs
+from weft.engine.schedules import Occurrence, Schedule
+from weft.stores.sqlite import catalog, hosted_items, jobs, roles, schedules
 from weft.stores.sqlite.database import Lock, is_synchronous_full, open_reader, open_writer, store_id
 from weft.stores.sqlite.lately import Lately
 from weft.stores.sqlite.reader import Reader
@@ -22,9 +25,10 @@ from weft.stores.sqlite.writer import Writer
 
 
 class SqliteStore:
-    """Jobs, catalog and hosted items in one file.
+    """Jobs, schedules, catalog and hosted items in one file.
 
-    Implements engine.ports.JobStore, catalog.ports.CatalogStore and catalog.hosted_items.HostedItemStore.
+    Implements engine.ports.JobStore, engine.schedules.ScheduleStore, catalog.ports.CatalogStore,
+    catalog.roles.RoleStore and catalog.hosted_items.HostedItemStore.
     """
 
     def __init__(self, path: Path, *, writes_waiting: int, vfs: str | None = None) -> None:
@@ -115,7 +119,7 @@ class SqliteStore:
         return await self._writer.call(jobs.expire_leases, now)
 
     async def close_scope(self, scope: str) -> None:
-        await self._writer.call(jobs.close_scope, scope)
+        await self._writer.call(schedules.close_scope, scope)
 
     async def delete(self, key: JobKey) -> bool:
         return await self._writer.call(jobs.delete, key)
@@ -123,8 +127,10 @@ class SqliteStore:
     async def prune(self, ended_before: datetime, limit: int) -> int:
         return await self._writer.call(jobs.prune, ended_before, limit)
 
-    async def prune_beyond(self, queue: str, keep: int, limit: int) -> int:
-        return await self._writer.call(jobs.prune_beyond, queue, keep, limit)
+    async def prune_beyond(
+        self, queue: str, keep: int, limit: int, *, spared_since: datetime | None = None
+    ) -> int:
+        return await self._writer.call(jobs.prune_beyond, queue, keep, limit, spared_since)
 
     async def note_progress(self, key: JobKey, epoch: int, progress: Progress) -> None:
         await self._writer.call(jobs.note_progress, key, epoch, progress)
@@ -138,9 +144,50 @@ class SqliteStore:
     async def count(self, queue: str) -> dict[State, int]:
         return await self._many.call(jobs.count, queue)
 
+    # ---- schedules
+
+    async def add_schedule(self, schedule: Schedule, *, most: int) -> Schedule:
+        return await self._writer.call(schedules.add_schedule, schedule, most)
+
+    async def schedule(self, scope: str, id: str) -> Schedule | None:
+        return await self._one.call(schedules.schedule, scope, id)
+
+    async def schedules(self, scope: str, kind: str | None, *, after: int, limit: int) -> Sequence[Schedule]:
+        return await self._many.call(schedules.schedules, scope, kind, after, limit)
+
+    async def change_schedule(self, schedule: Schedule) -> Schedule | None:
+        return await self._writer.call(schedules.change_schedule, schedule)
+
+    async def delete_schedule(self, scope: str, id: str) -> bool:
+        return await self._writer.call(schedules.delete_schedule, scope, id)
+
+    async def due_schedules(self, until: datetime, limit: int) -> Sequence[Schedule]:
+        return await self._many.call(schedules.due_schedules, until, limit)
+
+    async def next_due(self) -> datetime | None:
+        return await self._one.call(schedules.next_due)
+
+    async def fire(
+        self,
+        schedule: Schedule,
+        occurrences: Sequence[Occurrence],
+        next_due: datetime | None,
+        job: Job | None = None,
+        duplicate: Duplicate | None = None,
+    ) -> Job | None:
+        return await self._writer.call(schedules.fire, schedule, occurrences, next_due, job, duplicate)
+
+    async def occurrences(
+        self, scope: str, id: str, *, before: datetime | None, limit: int
+    ) -> Sequence[Occurrence]:
+        return await self._many.call(schedules.occurrences, scope, id, before, limit)
+
+    async def prune_occurrences(self, due_before: datetime, limit: int) -> int:
+        return await self._writer.call(schedules.prune_occurrences, due_before, limit)
+
     # ---- catalog
 
-    async def add_workspace(self, workspace: Workspace, admin: str) -> bool:
+    async def add_workspace(self, workspace: Workspace, admin: KnownPrincipal) -> bool:
         return await self._writer.call(catalog.add_workspace, workspace, admin)
 
     async def workspace(self, id: str) -> Workspace | None:
@@ -151,12 +198,6 @@ class SqliteStore:
 
     async def delete_workspace(self, id: str) -> Sequence[Item] | None:
         return await self._writer.call(catalog.delete_workspace, id)
-
-    async def role(self, workspace: str, principal: str) -> Role | None:
-        return await self._one.call(catalog.role, workspace, principal)
-
-    async def set_role(self, workspace: str, principal: str, role: Role) -> None:
-        await self._writer.call(catalog.set_role, workspace, principal, role)
 
     async def add_item(self, item: Item, *, definition: bytes = b"", is_visible: bool = True) -> bool:
         return await self._writer.call(catalog.add_item, item, definition, is_visible)
@@ -190,6 +231,26 @@ class SqliteStore:
 
     async def delete_item(self, workspace: str, id: str) -> bool:
         return await self._writer.call(catalog.delete_item, workspace, id)
+
+    # ---- roles
+
+    async def role(self, workspace: str, principal: str) -> Role | None:
+        return await self._one.call(roles.role, workspace, principal)
+
+    async def assignment(self, workspace: str, principal: str) -> RoleAssignment | None:
+        return await self._one.call(roles.assignment, workspace, principal)
+
+    async def assignments(self, workspace: str, *, after: int, limit: int) -> Sequence[RoleAssignment]:
+        return await self._many.call(roles.assignments, workspace, after, limit)
+
+    async def give_role(self, workspace: str, to: KnownPrincipal, role: Role) -> bool:
+        return await self._writer.call(roles.give_role, workspace, to, role)
+
+    async def change_role(self, workspace: str, principal: str, role: Role) -> RoleAssignment | None:
+        return await self._writer.call(roles.change_role, workspace, principal, role)
+
+    async def take_role(self, workspace: str, principal: str) -> bool:
+        return await self._writer.call(roles.take_role, workspace, principal)
 
     # ---- items of hosted workloads
 
