@@ -40,7 +40,14 @@ from weft.faces.twins import routes as twins_routes
 from weft.faces.workload import doors as workload_doors
 from weft.faces.workload import routes as workload_routes
 from weft.host_parts import HostParts, Trusted, stop_seconds
-from weft.hosted import HostedHints, HostedLeftovers, OwnPermissions, hosted_item_types, hosted_key
+from weft.hosted import (
+    HostedHints,
+    HostedLeftovers,
+    OwnDefinitions,
+    OwnPermissions,
+    hosted_item_types,
+    hosted_key,
+)
 from weft.kit.workload import Workload, load_workload
 from weft.local_fabric import FilesGoToo, LocalFabric
 from weft.onelake.files import Files
@@ -235,6 +242,7 @@ def _host(ground: Ground, catalog: Catalog, fabric: LocalFabric) -> HostParts:
         sources=Sources(
             tokens=LocalTokens(ground.issuer, fabric.resources, ground.registry.find, ground.clock),
             permissions=OwnPermissions(catalog),
+            definitions=OwnDefinitions(catalog),
             clock=ground.clock,
         ),
     )
