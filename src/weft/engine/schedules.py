@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
 from weft.engine.errors import EngineError
 from weft.engine.jobs import NO_LABELS, Job, JobError, NewJob
-from weft.engine.timetables import Timetable
+from weft.engine.ports import Clock, Duplicate
+from weft.engine.timetables import Timetable, next_after, upcoming
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSchedule:
+    """What is known of a schedule before it is kept or changed; see Schedule."""
+
+    scope: str
+    kind: str
+    id: str
+    enabled: bool
+    configuration: bytes
+    payload: bytes = b""
+    owner: str
+    labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,13 +139,14 @@ class ScheduleStore(Protocol):
         occurrences: Sequence[Occurrence],
         next_due: datetime | None,
         job: Job | None = None,
-        duplicate: Callable[..., Job] | None = None,
+        duplicate: Duplicate | None = None,
     ) -> Job | None:
         """In one transaction: note *occurrences*, keep *job* (see JobStore.insert), set *next_due*.
 
         None, and nothing is kept, where the schedule is not enabled under its revision any more, or its
-        next_due has moved, or an occurrence is known already. Without *job* the schedule's occurrences are
-        only noted, and None is returned.
+        next_due has moved. None, and no job is kept but *next_due* is set, where an occurrence is known
+        already (a clock has stepped back), or the job's key is taken. Without *job* the occurrences are only
+        noted, and None is returned. Raises ScopeClosed.
         """
 
     async def occurrences(
@@ -136,20 +154,147 @@ class ScheduleStore(Protocol):
     ) -> Sequence[Occurrence]:
         """Return what became of occurrences, the latest due first, due before *before*."""
 
+    async def prune_occurrences(self, due_before: datetime, limit: int) -> int:
+        """Forget up to *limit* occurrences that were due before; return how many, 0 where none is left."""
+
 
 class Schedules:
     """All that can be asked of schedules, each answered after its commit.
 
-    *read* makes the timetable of a configuration. *most*: how many a scope may have.
+    *read* makes the timetable of a configuration. *most*: how many a scope may have. *misfire_grace*: an
+    occurrence that is later than this is not fired any more, so it does not come next.
+    A schedule is found under its kind in any case of letters, and reads back as it was first spelt.
     """
 
     def __init__(
         self,
         store: ScheduleStore,
-        clock: object,
+        clock: Clock,
         *,
         read: Callable[[bytes], Timetable],
         most: int = 20,
         misfire_grace: timedelta = timedelta(minutes=5),
     ) -> None:
         self.store = store
+        self.clock = clock
+        self.read = read
+        self._most = most
+        self._misfire_grace = misfire_grace
+        self._watchers: set[asyncio.Event] = set()
+
+    async def add(self, new: NewSchedule) -> Schedule:
+        """Keep a schedule; where it has begun and not ended, it is due now once, and then by its timetable.
+
+        Raises TooManySchedules, and ScopeClosed.
+        """
+        now = self.clock.now()
+        schedule = Schedule(
+            scope=new.scope,
+            kind=new.kind,
+            id=new.id,
+            enabled=new.enabled,
+            configuration=new.configuration,
+            payload=new.payload,
+            owner=new.owner,
+            labels=new.labels,
+            created_at=now,
+            next_due=_first_due(self.read(new.configuration), now) if new.enabled else None,
+        )
+        kept = await self.store.add_schedule(schedule, most=self._most)
+        self._tell()
+        return kept
+
+    async def get(self, scope: str, kind: str, id: str) -> Schedule:
+        """Raises ScheduleNotFound, also where the schedule is of another kind."""
+        schedule = await self.store.schedule(scope, id)
+        if schedule is None or schedule.kind.lower() != kind.lower():
+            raise ScheduleNotFound(scope, id)
+        return schedule
+
+    async def list(
+        self, scope: str, kind: str | None, *, after: int = 0, limit: int = 100
+    ) -> Sequence[Schedule]:
+        """Return schedules of a scope, of one kind or (None) of all, oldest first, above number *after*."""
+        return await self.store.schedules(scope, kind, after=after, limit=limit)
+
+    async def replace(self, new: NewSchedule) -> Schedule:
+        """Replace all that may change; the schedule is next due after now. Raises ScheduleNotFound."""
+        timetable = self.read(new.configuration)
+        while True:
+            known = await self.get(new.scope, new.kind, new.id)
+            changed = replace(
+                known,
+                enabled=new.enabled,
+                configuration=new.configuration,
+                payload=new.payload,
+                owner=new.owner,
+                labels=new.labels,
+                next_due=_due_anew(known, timetable, self.clock.now()) if new.enabled else None,
+            )
+            kept = await self.store.change_schedule(changed)
+            if kept is not None:
+                self._tell()
+                return kept
+
+    async def delete(self, scope: str, kind: str, id: str) -> None:
+        """Forget a schedule and its occurrences; jobs that it made stay. Raises ScheduleNotFound."""
+        await self.get(scope, kind, id)
+        if not await self.store.delete_schedule(scope, id):
+            raise ScheduleNotFound(scope, id)
+
+    async def upcoming(self, scope: str, kind: str, id: str, *, limit: int = 10) -> Sequence[datetime]:
+        """Return when the schedule is due next, the first first. Raises ScheduleNotFound."""
+        schedule = await self.get(scope, kind, id)
+        if schedule.next_due is None or limit <= 0:
+            return []
+        timetable = self.read(schedule.configuration)
+        late = self.clock.now() - self._misfire_grace
+        if schedule.next_due < late:
+            return upcoming(timetable, late, limit)
+        return [schedule.next_due, *upcoming(timetable, schedule.next_due, limit - 1)]
+
+    async def occurrences(
+        self, scope: str, kind: str, id: str, *, before: datetime | None = None, limit: int = 100
+    ) -> Sequence[Occurrence]:
+        """Return what became of occurrences, the latest due first, due before *before*.
+
+        Raises ScheduleNotFound.
+        """
+        await self.get(scope, kind, id)
+        return await self.store.occurrences(scope, id, before=before, limit=limit)
+
+    async def prune(self, *, older_than: timedelta, batch: int = 1000) -> None:
+        """Forget what became of occurrences that were due so long ago."""
+        while await self.store.prune_occurrences(self.clock.now() - older_than, batch):
+            pass  # each batch is a commit of its own, so that others are served between two
+
+    @contextmanager
+    def watch(self) -> Iterator[asyncio.Event]:
+        """Give an asyncio event that is set each time a schedule is added or changed in this process."""
+        changed = asyncio.Event()
+        self._watchers.add(changed)
+        try:
+            yield changed
+        finally:
+            self._watchers.discard(changed)
+
+    def _tell(self) -> None:
+        for changed in self._watchers:
+            changed.set()
+
+
+def _first_due(timetable: Timetable, now: datetime) -> datetime | None:
+    if timetable.starts_at < now <= timetable.ends_at:
+        return now
+    return next_after(timetable, now - timedelta.resolution)
+
+
+def _due_anew(known: Schedule, timetable: Timetable, now: datetime) -> datetime | None:
+    """Return when a schedule is due that changes now.
+
+    What is due already, and would also be due by the new timetable, is not lost for the change.
+    """
+    waits = known.next_due
+    if waits is not None and waits <= now and next_after(timetable, waits - timedelta.resolution) == waits:
+        return waits
+    return next_after(timetable, now)

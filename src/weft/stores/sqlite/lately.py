@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from weft.engine.jobs import Job, JobKey
-from weft.stores.sqlite import jobs
+from weft.stores.sqlite import jobs, schedules
 from weft.stores.sqlite.calls import Answer, Call
 
 MOST_JOBS = 8192
@@ -77,6 +77,7 @@ def _any(lately: Lately, _: tuple[Any, ...], changed: int) -> None:
 
 _TAKES: Mapping[Callable[..., Any], Callable[[Lately, tuple[Any, ...], Any], None]] = {
     jobs.insert: _one,
+    schedules.fire: _one,
     jobs.move: _one,
     jobs.claim: _many,
     jobs.adopt: _many,
