@@ -91,7 +91,7 @@ def places() -> Iterator[Case]:
 
 def methods() -> Iterator[Case]:
     allowed = {"": "POST or PATCH or DELETE", "/payload": "GET or HEAD"}
-    for suffix in {route[1] for route in ROUTES.values()}:
+    for suffix in dict.fromkeys(route[1] for route in ROUTES.values()):
         for method in ("PUT", "OPTIONS", "TRACE", "post"):
             said = (allowed.get(suffix, "POST"), method)
             yield Case(f"{method} {suffix}", method, item_path(suffix), 405, "MethodNotAllowed", said, b"{}")
