@@ -149,8 +149,8 @@ class WeftProcess:
         """Call without a token."""
         return self.call(method, path, {})
 
-    def call(self, method: str, path: str, headers: dict[str, str]) -> Answer:
-        return self._call(method, path, headers, None)
+    def call(self, method: str, path: str, headers: dict[str, str], body: object = None) -> Answer:
+        return self._call(method, path, headers, body)
 
     def _call(self, method: str, path: str, headers: dict[str, str], body: object) -> Answer:
         address = urlsplit(self.url)
