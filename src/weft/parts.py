@@ -15,21 +15,26 @@ from weft.auth.home import Home
 from weft.auth.issuer import CORE_AUDIENCES, Issuer
 from weft.auth.keys import Keys
 from weft.auth.on_behalf import LocalTokens
+from weft.auth.principals import RegisteredPrincipals
+from weft.auth.users import Users
 from weft.auth.workload_control import WorkloadControlVerifier
 from weft.catalog import scopes
 from weft.catalog.catalog import Catalog
+from weft.catalog.roles import Roles
 from weft.engine.clock import SystemClock
 from weft.engine.engine import Engine
 from weft.engine.events import Events
 from weft.engine.lifecycle import Event
 from weft.engine.maintenance import Maintenance, Retention
 from weft.engine.ports import Clock
+from weft.engine.schedules import Schedules
 from weft.engine.worker import Habits, Worker
 from weft.faces import public
 from weft.faces.core import doors as core_doors
 from weft.faces.core import extra
 from weft.faces.core import routes as core_routes
 from weft.faces.core.face import CoreFace
+from weft.faces.core.timetables import timetable_of
 from weft.faces.doors import Doors
 from weft.faces.login import doors as login_doors
 from weft.faces.login import routes as login_routes
@@ -55,7 +60,7 @@ from weft.runners.granting import Sources
 from weft.runners.remote_workload import RemoteWorkloadRunner
 from weft.runners.workload_lifecycle import WorkloadLifecycle
 from weft.serving import in_url
-from weft.settings import Settings
+from weft.settings import ScheduleSettings, Settings
 from weft.stores.sqlite.store import SqliteStore
 from weft.twins_service import TwinsService
 from weft.workloads import LocalCredentials, Registry, declared_item_types, hosted_as_declared
@@ -74,6 +79,7 @@ class Ground:
     registry: Registry
     store: SqliteStore
     engine: Engine
+    schedules: Schedules
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -94,6 +100,7 @@ class Ground:
             registry=registry,
             store=store,
             engine=Engine(store, clock, Events()),
+            schedules=_schedules(store, clock, settings.schedules),
         )
 
 
@@ -173,6 +180,16 @@ class Parts:
 
 
 # ---- one part each
+
+
+def _schedules(store: SqliteStore, clock: Clock, settings: ScheduleSettings) -> Schedules:
+    return Schedules(
+        store,
+        clock,
+        read=timetable_of,
+        most=settings.most_per_item,
+        misfire_grace=settings.misfire_grace,
+    )
 
 
 def _certificate(ground: Ground) -> Certificate | None:
@@ -260,11 +277,19 @@ def _twins(ground: Ground, host: HostParts) -> TwinsService:
     )
 
 
+def _roles(ground: Ground, catalog: Catalog, fabric: LocalFabric) -> Roles:
+    tenant = ground.home.tenant
+    people = RegisteredPrincipals(Users(ground.settings.data, tenant), fabric.apps, tenant)
+    return Roles(catalog, ground.store, people)
+
+
 def _core(ground: Ground, catalog: Catalog, fabric: LocalFabric) -> CoreFace:
     settings, keys, clock = ground.settings, ground.keys, ground.clock
     return CoreFace(
         engine=ground.engine,
+        schedules=ground.schedules,
         catalog=catalog,
+        roles=_roles(ground, catalog, fabric),
         verifier=BearerVerifier(keys, CORE_AUDIENCES, clock),
         directory=ground.registry,
         pace=settings.pace,

@@ -10,6 +10,7 @@ import pytest
 
 from tests.auth.conftest import CUSTOMER
 from weft.auth import apps as apps_module
+from weft.auth import registers
 from weft.auth.apps import AppRefused, Apps, audiences_of, secret_fits
 from weft.auth.errors import DataRefused
 from weft.auth.issuer import app_object_id
@@ -202,7 +203,7 @@ def test_a_file_that_is_too_long_is_refused(
     apps: Apps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     apps.create("a")
-    monkeypatch.setattr(apps_module, "LONGEST_FILE_BYTES", 10)
+    monkeypatch.setattr(registers, "LONGEST_FILE_BYTES", 10)
 
     with pytest.raises(DataRefused, match="longer than 10 bytes"):
         apps.all()

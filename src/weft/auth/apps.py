@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import hmac
-import os
 import re
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from weft.auth.errors import DataRefused
 from weft.auth.issuer import app_object_id
-from weft.auth.private_files import private_directory, read_private, replace_private
+from weft.auth.registers import LONGEST_NAME, Register, name_fault
 from weft.auth.subject_and_app import FABRIC_APP, FABRIC_CLIENT_FOR_WORKLOADS, resource_id
 from weft.catalog.ids import is_uuid
 
-LONGEST_NAME: Final = 256
 MOST_APPS: Final = 1000
-LONGEST_FILE_BYTES: Final = 4 * 1024 * 1024
 SECRET_BYTES: Final = 32
 
 _NOT_OF_THIS_APP: Final = "0" * 64
@@ -56,27 +49,28 @@ class _Kept(msgspec.Struct):
 
 
 class Apps:
-    """The apps of the home *tenant*, in `apps.json` of the data directory.
-
-    A server and commands use the file side by side: whoever changes it holds a lock and replaces it whole,
-    and a look-up reads it again when it has changed.
-    """
+    """The apps of the home *tenant*, in `apps.json` of the data directory."""
 
     def __init__(self, data: Path, tenant: str) -> None:
-        self._path = data / "apps.json"
-        self._lock = data / "apps.lock"
+        self._register = Register(data, "apps", _Kept)
         self._tenant = tenant
-        self._seen: tuple[int, int, int] | None = None
+        self._indexed: _Kept | None = None
         self._known: dict[str, RegisteredApp] = {}
+        self._by_object: dict[str, RegisteredApp] = {}
 
     def all(self) -> list[RegisteredApp]:
         """Return all apps by name. Raises DataRefused."""
-        return sorted(self._read().apps, key=lambda app: app.name)
+        return sorted(self._register.read().apps, key=lambda app: app.name)
 
     def find(self, client_id: str) -> RegisteredApp | None:
         """Return the app of that id, in any case. Raises DataRefused."""
         self._refresh()
         return self._known.get(client_id.lower())
+
+    def of_object(self, object_id: str) -> RegisteredApp | None:
+        """Return the app of that object id. Raises DataRefused."""
+        self._refresh()
+        return self._by_object.get(object_id)
 
     def of_resource(self, resource: str) -> RegisteredApp | None:
         """Return the app that tokens for *resource* are meant for. Raises DataRefused."""
@@ -97,14 +91,14 @@ class Apps:
         """
         secret = secrets.token_urlsafe(SECRET_BYTES)
         app = self._new(name, client_id, workload, resource, secret)
-        with self._changing() as kept:
+        with self._register.changing() as kept:
             _check_new(app, kept.apps)
             kept.apps.append(app)
         return app, secret
 
     def delete(self, named: str) -> RegisteredApp:
         """Forget the app of that name or client id. Raises AppRefused, DataRefused."""
-        with self._changing() as kept:
+        with self._register.changing() as kept:
             found = next((app for app in kept.apps if named in (app.name, app.client_id)), None)
             if found is None:
                 raise AppRefused(f"no app {named!r} is registered")
@@ -114,8 +108,8 @@ class Apps:
     def _new(
         self, name: str, client_id: str | None, workload: str | None, resource: str | None, secret: str
     ) -> RegisteredApp:
-        if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
-            raise AppRefused(f"the name must have 1 to {LONGEST_NAME} printable characters, not {name!r}")
+        if fault := name_fault(name):
+            raise AppRefused(fault)
         client = _client_id(client_id) or app_object_id(self._tenant, f"client/{name}")
         named = (resource_id(self._tenant, workload) if workload else None, resource)
         return RegisteredApp(
@@ -128,32 +122,12 @@ class Apps:
             resources=tuple(_checked_resource(one) for one in named if one is not None),
         )
 
-    @contextmanager
-    def _changing(self) -> Iterator[_Kept]:
-        """Yield what is kept, while nobody else changes it; at the end it replaces the file."""
-        private_directory(self._path.parent)
-        with _locked(self._lock):
-            kept = self._read()
-            yield kept
-            replace_private(self._path, msgspec.json.format(msgspec.json.encode(kept), indent=2))
-
     def _refresh(self) -> None:
-        try:
-            found = self._path.stat()
-            seen = (found.st_ino, found.st_mtime_ns, found.st_size)
-        except FileNotFoundError:
-            seen = None
-        if seen is None or seen != self._seen:
-            self._known = {app.client_id: app for app in self._read().apps}
-            self._seen = seen
-
-    def _read(self) -> _Kept:
-        try:
-            return msgspec.json.decode(read_private(self._path, LONGEST_FILE_BYTES), type=_Kept)
-        except FileNotFoundError:
-            return _Kept()
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
-            raise DataRefused(f"{self._path} holds no registered apps: {fault}") from None
+        kept = self._register.current()
+        if kept is not self._indexed:
+            self._known = {app.client_id: app for app in kept.apps}
+            self._by_object = {app.object_id: app for app in kept.apps}
+            self._indexed = kept
 
 
 def audiences_of(app: RegisteredApp) -> tuple[str, ...]:
@@ -204,13 +178,3 @@ def _check_new(app: RegisteredApp, known: list[RegisteredApp]) -> None:
         for resource in app.resources:
             if resource in audiences_of(other):
                 raise AppRefused(f"the resource id {resource} is that of the app {other.name!r}")
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

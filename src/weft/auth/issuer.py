@@ -19,6 +19,7 @@ CORE_AUDIENCES: Final = ("https://api.fabric.microsoft.com", "https://analysis.w
 TWINS_AUDIENCES: Final = ("https://digitaltwins.azure.net", "0b07f429-9f4b-4714-9392-cc5e8e80c8b0")
 CORE_SCOPES: Final = (
     "Capacity.Read.All",
+    "Capacity.ReadWrite.All",
     "Item.Execute.All",
     "Item.Read.All",
     "Item.ReadWrite.All",
@@ -37,6 +38,11 @@ _WEFT_CLIENT: Final = str(uuid.uuid5(uuid.NAMESPACE_URL, "https://weft.invalid/c
 def user_id(tenant: str, name: str) -> str:
     """Return the object id of the user *name* of *tenant*: always the same, so that nobody keeps a list."""
     return str(uuid.uuid5(uuid.UUID(tenant), name))
+
+
+def upn_of(name: str) -> str:
+    """Return the name with which the user *name* signs in, unless it is registered with another."""
+    return name if "@" in name else f"{name}@weft.local"
 
 
 def app_object_id(tenant: str, name: str) -> str:
@@ -217,7 +223,7 @@ class Issuer:
         user: str, oid: str | None, tenant: str, scopes: Sequence[str], client: str
     ) -> dict[str, Any]:
         object_id = oid or user_id(tenant, user)
-        upn = user if "@" in user else f"{user}@weft.local"
+        upn = upn_of(user)
         return {
             "acr": "1",
             "amr": ["pwd"],

@@ -35,9 +35,11 @@ class ErrorRelatedResource(Wire):
     resource_type: str
 
 
-class ErrorResponseDetails(Wire):
-    error_code: str
-    message: str
+class ErrorResponseDetails(Wire, omit_defaults=True):
+    """One that only says what an error is about has neither code nor message, as recorded."""
+
+    error_code: str = ""
+    message: str = ""
     related_resource: ErrorRelatedResource | UnsetType = UNSET
 
 
@@ -123,6 +125,19 @@ class Workspace(Wire):
     capacity_id: str | UnsetType = UNSET
 
 
+class OneLakeEndpoints(Wire):
+    blob_endpoint: str
+    dfs_endpoint: str
+
+
+class WorkspaceInfo(Workspace):
+    """What is shown of one workspace: what is behind the capacity is there where it has one, as recorded."""
+
+    capacity_region: str | UnsetType = UNSET
+    one_lake_endpoints: OneLakeEndpoints | UnsetType = UNSET
+    capacity_assignment_progress: str | UnsetType = UNSET
+
+
 class Workspaces(Wire):
     value: list[Workspace]
     continuation_token: str | UnsetType = UNSET
@@ -138,16 +153,173 @@ class Item(Wire, kw_only=True):
     folder_id: str | UnsetType = UNSET
 
 
+class SqlEndpointProperties(Wire):
+    connection_string: str | None
+    id: str | None
+    provisioning_status: str
+
+
+class LakehouseProperties(Wire):
+    """Source: lakehouse/definitions.json, LakehouseProperties; key order as recorded."""
+
+    one_lake_tables_path: str
+    one_lake_files_path: str
+    sql_endpoint_properties: SqlEndpointProperties
+
+
+class SparkJobDefinitionProperties(Wire):
+    """Source: sparkJobDefinition/definitions.json, SparkJobDefinitionProperties."""
+
+    one_lake_root_path: str
+
+
+class TypedItem(Item, kw_only=True):
+    """An item as the collection of its type shows it."""
+
+    properties: LakehouseProperties | SparkJobDefinitionProperties | UnsetType = UNSET
+
+
+class TypedItems(Wire):
+    value: list[TypedItem]
+    continuation_token: str | UnsetType = UNSET
+    continuation_uri: str | UnsetType = UNSET
+
+
+class MovedItems(Wire):
+    value: list[Item]
+
+
 class Items(Wire):
     value: list[Item]
     continuation_token: str | UnsetType = UNSET
     continuation_uri: str | UnsetType = UNSET
 
 
+class Capacity(Wire):
+    id: str
+    display_name: str
+    sku: str
+    region: str
+    state: str = "Active"
+
+
+class Capacities(Wire):
+    value: list[Capacity]
+
+
+class Folder(Wire, kw_only=True):
+    """Key order as recorded; at the top of its workspace a folder has no *parent_folder_id*."""
+
+    id: str
+    display_name: str
+    parent_folder_id: str | UnsetType = UNSET
+    workspace_id: str
+
+
+class Folders(Wire):
+    value: list[Folder]
+    continuation_token: str | UnsetType = UNSET
+    continuation_uri: str | UnsetType = UNSET
+
+
+class CreateFolderRequest(Wire):
+    display_name: str
+    parent_folder_id: str | None = None
+
+
+class UpdateFolderRequest(Wire):
+    display_name: str
+
+
+class MoveRequest(Wire):
+    """MoveFolderRequest and MoveItemRequest, which are alike. No target: the top of the workspace."""
+
+    target_folder_id: str | None = None
+
+
+class UpdateWorkspaceRequest(Wire):
+    display_name: str | None = None
+    description: str | None = None
+
+
+class AssignWorkspaceToCapacityRequest(Wire):
+    capacity_id: str
+
+
+class OperationState(Wire):
+    """All five keys are always there."""
+
+    status: str
+    created_time_utc: str
+    last_updated_time_utc: str
+    percent_complete: int | None
+    error: ErrorResponse | None
+
+
+class ExportItemIdentifier(Wire):
+    id: str
+
+
+class BulkExportItemDefinitionsRequest(Wire):
+    mode: str
+    items: list[ExportItemIdentifier] | None = None
+
+
+class ItemDefinitionIndex(Wire):
+    id: str
+    root_path: str
+
+
 class CreateWorkspaceRequest(Wire):
     display_name: str
     description: str | None = None
     capacity_id: str | None = None
+
+
+class UserDetails(Wire):
+    user_principal_name: str
+
+
+class ServicePrincipalDetails(Wire):
+    aad_app_id: str
+
+
+class RoleHolder(Wire, kw_only=True):
+    """A Principal as role assignments show it: who is given a role is answered with *id* and *type* alone."""
+
+    id: str
+    display_name: str | UnsetType = UNSET
+    type: str
+    user_details: UserDetails | UnsetType = UNSET
+    service_principal_details: ServicePrincipalDetails | UnsetType = UNSET
+
+
+class WorkspaceRoleAssignment(Wire):
+    """*id* is that of the principal, as recorded."""
+
+    id: str
+    principal: RoleHolder
+    role: str
+
+
+class WorkspaceRoleAssignments(Wire):
+    value: list[WorkspaceRoleAssignment]
+    continuation_token: str | UnsetType = UNSET
+    continuation_uri: str | UnsetType = UNSET
+
+
+class GivenPrincipal(Wire):
+    id: str
+    type: str
+
+
+class AddWorkspaceRoleAssignmentRequest(Wire):
+    principal: GivenPrincipal
+    role: str
+
+
+class UpdateWorkspaceRoleAssignmentRequest(Wire):
+    role: str
 
 
 class ItemDefinitionPart(Wire):
@@ -167,11 +339,32 @@ class ItemDefinitionResponse(Wire):
     definition: ItemDefinition
 
 
+class BulkExportItemDefinitionsResponse(Wire):
+    """Each part's path begins with the *root_path* of its item.
+
+    Source: fabric-rest-api-specs, platform/examples/platform/BulkExportItemDefinitionsAll.json.
+    """
+
+    item_definitions_index: list[ItemDefinitionIndex]
+    definition_parts: list[ItemDefinitionPart]
+
+
 class CreateItemRequest(Wire):
     """*creation_payload* stays text as it was sent: it is the workload's business."""
 
     display_name: str
     type: str
+    description: str | None = None
+    folder_id: str | None = None
+    definition: ItemDefinition | None = None
+    creation_payload: Raw = Raw(b"null")
+
+
+class CreateTypedItemRequest(Wire):
+    """The same for the collection of a type, which the body need not name again."""
+
+    display_name: str
+    type: str | None = None
     description: str | None = None
     folder_id: str | None = None
     definition: ItemDefinition | None = None

@@ -17,22 +17,29 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.catalog.owner import Owner
 from tests.transcripts.clients import InProcess
 from tests.transcripts.player import Answer, Request
+from weft.auth.apps import Apps
 from weft.auth.bearer import BearerVerifier
 from weft.auth.home import Home
 from weft.auth.issuer import CORE_AUDIENCES, Issuer
 from weft.auth.keys import Keys
+from weft.auth.principals import RegisteredPrincipals
+from weft.auth.private_files import private_directory
+from weft.auth.users import Users
 from weft.auth.workload_control import WorkloadControlVerifier
 from weft.catalog.catalog import Catalog
 from weft.catalog.item_types import Backend, Dedup, ItemType
 from weft.catalog.model import Role
 from weft.catalog.principals import KnownPrincipal, as_known
+from weft.catalog.roles import Roles
 from weft.contracts.core import InvokeType
 from weft.engine.engine import Engine
 from weft.engine.events import Events
 from weft.engine.jobs import Completed, Failed, Job, JobError, JobKey, Outcome, Stopped
 from weft.engine.lifecycle import Event
+from weft.engine.schedules import Schedules
 from weft.faces.core import extra, routes
 from weft.faces.core.face import CoreFace
+from weft.faces.core.timetables import timetable_of
 from weft.faces.routing import FaceMount
 from weft.settings import Limits, Pace
 from weft.stores.sqlite import SqliteStore
@@ -112,6 +119,8 @@ class Served:
     app: Starlette
     types: KnownTypes
     owner: Owner
+    users: Users
+    apps: Apps
     registered: dict[str, str] = field(default_factory=dict)
     hosted: dict[str, JobKey] = field(default_factory=dict)
 
@@ -253,9 +262,13 @@ def serve(directory: Path, identity: Identity, *, page_size: int = 100, writes_w
     hosted: dict[str, JobKey] = {}
     registered: dict[str, str] = {}
     types, owner = KnownTypes(home.tenant), Owner()
+    catalog = Catalog(store, engine, clock, stop_seconds=0.05, lifecycle=owner)
+    users, apps = Users(private_directory(directory), home.tenant), Apps(directory, home.tenant)
     core = CoreFace(
         engine=engine,
-        catalog=Catalog(store, engine, clock, stop_seconds=0.05, lifecycle=owner),
+        schedules=Schedules(store, clock, read=timetable_of),
+        catalog=catalog,
+        roles=Roles(catalog, store, RegisteredPrincipals(users, apps, home.tenant)),
         verifier=verifier,
         control=WorkloadControlVerifier(keys, CORE_AUDIENCES, clock),
         workload_of_app=registered.get,
@@ -272,4 +285,19 @@ def serve(directory: Path, identity: Identity, *, page_size: int = 100, writes_w
     )
     app = Starlette(routes=[FaceMount("/v1", routes.routes(core)), FaceMount("/weft/v1", extra.routes(core))])
     issuer = Issuer(keys, clock, home)
-    return Served(path, store, engine, clock, issuer, home, verifier, app, types, owner, registered, hosted)
+    return Served(
+        path=path,
+        store=store,
+        engine=engine,
+        clock=clock,
+        issuer=issuer,
+        home=home,
+        verifier=verifier,
+        app=app,
+        types=types,
+        owner=owner,
+        users=users,
+        apps=apps,
+        registered=registered,
+        hosted=hosted,
+    )

@@ -11,12 +11,34 @@ from msgspec import UNSET
 from starlette.responses import Response
 
 from weft.auth.errors import KeysUnavailable, TokenRefused
-from weft.catalog.errors import ItemNotFound, ItemRefused, NameTaken, RoleTooLow, WorkspaceNotFound
+from weft.catalog.errors import (
+    AlreadyHasRole,
+    CapacityNotFound,
+    ExportTooLarge,
+    FolderLoop,
+    FolderNameTaken,
+    FolderNotEmpty,
+    FolderNotFound,
+    FolderTooDeep,
+    ItemNotFound,
+    ItemRefused,
+    LastAdmin,
+    NameTaken,
+    OperationHasNoResult,
+    OperationNotFound,
+    PrincipalNotFound,
+    RoleNotFound,
+    RoleTooLow,
+    WorkspaceNotFound,
+)
 from weft.contracts import core as wire
 from weft.engine.errors import JobEnded, JobNotFound, Overloaded, ScopeBusy, StoreUnavailable
+from weft.engine.jobs import Job
+from weft.engine.schedules import ScheduleNotFound, TooManySchedules
 from weft.faces.core import answers
 from weft.faces.core.access import InsufficientScopes
 from weft.faces.core.refusals import refused_by_workload
+from weft.faces.core.waits import TooManyWaits
 from weft.faces.endpoint import EndpointNotFound, MethodNotAllowed, headers_of, row_of
 from weft.faces.http import Refusal, Refused, shown
 
@@ -40,14 +62,41 @@ class InvalidJobType(CoreError):
         self.job_type = job_type
 
 
+class KeyReused(CoreError):
+    """A key that made one run repeatable came with another request. *header* named the *key*."""
+
+    def __init__(self, header: str, key: str, known: Job) -> None:
+        super().__init__(key)
+        self.header = header
+        self.key = key
+        self.known = known
+
+
+class JobNotCompleted(CoreError):
+    """What has not ended cannot be run again."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job.key.id)
+        self.job = job
+
+
 class ParametersNotAllowed(CoreError):
     pass
 
 
-class FolderNotFound(CoreError):
-    def __init__(self, folder: str) -> None:
-        super().__init__(folder)
-        self.folder = folder
+class InvalidFolderName(CoreError):
+    """*why* says which rule the *name* breaks."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(name)
+        self.name = name
+        self.why = why
+
+
+class InvalidRole(CoreError):
+    def __init__(self, role: str) -> None:
+        super().__init__(role)
+        self.role = role
 
 
 class CorruptedPayload(CoreError):
@@ -65,14 +114,40 @@ class WorkspaceNameTaken(CoreError):
         self.name = name
 
 
+class RoleNotAllowedForProfile(CoreError):
+    """Service principal profiles have no roles here."""
+
+    def __init__(self, workspace: str, principal: str) -> None:
+        super().__init__(principal)
+        self.workspace = workspace
+        self.principal = principal
+
+
+About = Callable[[Any], tuple[str, str]]
+
+
+def _workspace(error: Any) -> tuple[str, str]:
+    return error.workspace, "Workspace"
+
+
+def _principal(error: Any) -> tuple[str, str]:
+    return error.principal, "Principal"
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """*code* and *message* are what the error is told as; *retriable*: the same request may succeed later."""
+    """*code* and *message* are what the error is told as; *retriable*: the same request may succeed later.
+
+    *retriable* None: it is not said, as recorded. *related*, and one of the details, *detail*, name by id and
+    type what the error is about.
+    """
 
     status: int
     code: str
     message: Callable[[Any], str]
-    retriable: bool = False
+    retriable: bool | None = False
+    related: About | None = None
+    detail: About | None = None
 
 
 TABLE: dict[type[Exception], Row] = {
@@ -103,15 +178,75 @@ TABLE: dict[type[Exception], Row] = {
     FolderNotFound: Row(
         404, "FolderNotFound", lambda e: f"The requested folder {shown(e.folder)} was not found"
     ),
+    FolderNotEmpty: Row(
+        400,
+        "FolderNotEmpty",
+        lambda _: "The requested folder was not empty.",
+        retriable=None,
+        related=lambda e: (e.folder, "Folder"),
+    ),
+    FolderNameTaken: Row(
+        409,
+        "FolderDisplayNameAlreadyInUse",
+        lambda e: f"Another folder at the same place has the displayName {shown(e.name)}",
+    ),
+    FolderTooDeep: Row(
+        400,
+        "FolderDepthOutOfRange",
+        lambda e: f"There are at most {e.deepest} levels of folders: {shown(e.parent)} is too deep",
+    ),
+    FolderLoop: Row(
+        400,
+        "InfiniteFolderHierarchyLoop",
+        lambda e: f"The folder {shown(e.folder)} can not be moved into {shown(e.target)}, which it holds",
+    ),
+    InvalidFolderName: Row(
+        400, "InvalidFolderDisplayName", lambda e: f"displayName {e.why}, as {shown(e.name)} does"
+    ),
+    InvalidRole: Row(400, "InvalidParameter", lambda e: f"roles: {shown(e.role)} is no workspace role"),
+    CapacityNotFound: Row(
+        403,
+        "InsufficientPermissionsOverCapacity",
+        lambda e: f"The caller has no capacity {shown(e.capacity)}",
+    ),
+    OperationNotFound: Row(
+        404, "OperationNotFound", lambda e: f"The requested operation {shown(e.operation)} was not found"
+    ),
+    OperationHasNoResult: Row(
+        400, "OperationHasNoResult", lambda _: "The operation has no result", retriable=None
+    ),
+    ExportTooLarge: Row(
+        400,
+        "ExportTooLarge",
+        lambda e: (
+            f"The definitions have {e.bytes} bytes, {e.most_bytes} are exported at once: name fewer items"
+        ),
+    ),
     JobNotFound: Row(
         404,
         "JobInstanceNotFound",
         lambda e: f"The requested job instance {shown(e.key.id)} was not found",
     ),
+    ScheduleNotFound: Row(404, "ScheduleNotFound", lambda _: "The requested item schedule not found"),
+    TooManySchedules: Row(
+        400, "ScheduleExceedsLimit", lambda e: f"An item can have at most {e.most} schedules"
+    ),
     JobEnded: Row(
         400,
         "JobAlreadyCompleted",
         lambda e: f"The job instance {shown(e.job.key.id)} has ended and can not be cancelled",
+    ),
+    JobNotCompleted: Row(
+        400,
+        "JobNotCompleted",
+        lambda e: f"The job instance {shown(e.job.key.id)} has not ended and can not be run again",
+    ),
+    KeyReused: Row(
+        409,
+        "IdempotencyKeyReused",
+        lambda e: (
+            f"{e.header} {shown(e.key)} was sent with another request before: job instance {e.known.key.id}"
+        ),
     ),
     InvalidItemType: Row(
         400,
@@ -134,6 +269,43 @@ TABLE: dict[type[Exception], Row] = {
         "WorkspaceNameAlreadyExists",
         lambda e: f"Another workspace has the displayName {shown(e.name)}",
     ),
+    PrincipalNotFound: Row(
+        400,
+        "PrincipalNotFound",
+        lambda _: "The provided principal was not found",
+        retriable=None,
+        related=_workspace,
+        detail=_principal,
+    ),
+    RoleNotAllowedForProfile: Row(
+        400,
+        "WorkspaceRoleNotAllowedForServicePrincipalProfile",
+        lambda _: "The provided role cannot be assigned to the provided profile",
+        retriable=None,
+        related=_workspace,
+        detail=_principal,
+    ),
+    RoleNotFound: Row(
+        404,
+        "EntityNotFound",
+        lambda e: f"The requested role assignment {shown(e.principal)} was not found",
+    ),
+    AlreadyHasRole: Row(
+        409,
+        "PrincipalAlreadyHasWorkspaceRolePermissions",
+        lambda _: "The provided principal already has a role assigned in the workspace",
+        related=_workspace,
+        detail=_principal,
+    ),
+    LastAdmin: Row(
+        409,
+        "Conflict",
+        lambda e: (
+            f"{shown(e.principal)} is the last Admin of the workspace: the role can not be changed or deleted"
+        ),
+        related=_workspace,
+        detail=_principal,
+    ),
     ScopeBusy: Row(
         409,
         "JobsNotStopped",
@@ -142,6 +314,12 @@ TABLE: dict[type[Exception], Row] = {
     ),
     Overloaded: Row(
         429, "TooManyRequestsForJobs", lambda _: "Too many requests are waiting; try again", retriable=True
+    ),
+    TooManyWaits: Row(
+        429,
+        "RequestBlocked",
+        lambda e: f"{e.most} requests of the caller wait already; try again",
+        retriable=True,
     ),
     KeysUnavailable: Row(503, "ServiceUnavailable", str, retriable=True),
     StoreUnavailable: Row(
@@ -173,16 +351,19 @@ def answer(error: Exception, request_id: str) -> Response:
     body = wire.ErrorResponse(
         request_id=request_id,
         error_code=code,
-        more_details=_details(error),
+        more_details=_details(error, row),
         message=message,
-        is_retriable=row.retriable,
+        related_resource=UNSET if row.related is None else wire.ErrorRelatedResource(*row.related(error)),
+        is_retriable=UNSET if row.retriable is None else row.retriable,
     )
     headers = {"x-ms-public-api-error-code": code, **headers_of(error)}
     return answers.with_body(row.status, body, headers)
 
 
-def _details(error: Exception) -> Any:
+def _details(error: Exception, row: Row) -> Any:
     """Say where an invalid input is in the way of the service: a detail InvalidParameter."""
+    if row.detail is not None:
+        return [wire.ErrorResponseDetails(related_resource=wire.ErrorRelatedResource(*row.detail(error)))]
     if not isinstance(error, Refused) or REFUSALS[error.kind] is not INVALID_INPUT:
         return UNSET
     place = wire.ErrorRelatedResource(resource_id=error.field, resource_type="Parameter")

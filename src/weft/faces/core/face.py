@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from weft.auth.workload_control import ControlCaller
 from weft.catalog.catalog import Catalog, random_id
 from weft.catalog.item_types import Dedup, ItemType
 from weft.catalog.model import Principal
+from weft.catalog.roles import Roles
 from weft.contracts.core import InvokeType
 from weft.engine.engine import Engine
 from weft.engine.jobs import Job, JobKey
+from weft.engine.schedules import Schedules
+from weft.faces.core.waits import Waits
 from weft.settings import Limits, Pace
 
 
@@ -61,7 +64,9 @@ class CoreFace:
     """
 
     engine: Engine
+    schedules: Schedules
     catalog: Catalog
+    roles: Roles
     verifier: Verifier
     directory: Directory
     pace: Pace
@@ -72,3 +77,4 @@ class CoreFace:
     workload_of_app: Callable[[str], str | None] = registered_for_none
     new_id: Callable[[], str] = random_id
     page_size: int = 100
+    waits: Waits = field(default_factory=Waits)

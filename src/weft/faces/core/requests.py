@@ -9,16 +9,25 @@ from dataclasses import dataclass
 
 import msgspec
 
+from weft.catalog.model import Role
 from weft.contracts import core as wire
-from weft.faces.core.errors import CorruptedPayload, FolderNotFound
+from weft.faces.core.errors import CorruptedPayload, InvalidFolderName
+from weft.faces.core.timetables import as_shown, timetable
 from weft.faces.http import Refusal, Refused, canonical_uuid, decode, shown
 
 LONGEST_NAME = 256
 LONGEST_WORKSPACE_DESCRIPTION = 4000
 LONGEST_ITEM_DESCRIPTION = 256
 LONGEST_PATH = 1024
+LONGEST_FOLDER_NAME = 255
+MOST_EXPORTED = 1000
+FOLDERS_NEVER_HOLD = frozenset('~"#.%&*:<>?/\\{|}')
+RESERVED_FOLDERS = frozenset({"$recycle.bin", "recycled", "recycler"})
 INLINE = "InlineBase64"
 LINE_BREAKERS = frozenset({"Cc", "Zl", "Zp"})
+
+PRINCIPALS = ("User", "ServicePrincipal", "Group", "ServicePrincipalProfile")
+ROLES = {role.name.lower(): role for role in Role}
 
 # What clients send where they mean "no body"; one sends the JSON string "{}" with every call.
 NO_BODY = frozenset({b"", b"null", b'"{}"'})
@@ -30,13 +39,114 @@ def workspace_request(raw: bytes) -> wire.CreateWorkspaceRequest:
     _check_name(request.display_name, "displayName")
     _check_length(request.description, "description", LONGEST_WORKSPACE_DESCRIPTION)
     if request.capacity_id is not None:
-        canonical_uuid(request.capacity_id, "capacityId")
+        request.capacity_id = canonical_uuid(request.capacity_id, "capacityId")
     return request
 
 
+def workspace_update(raw: bytes) -> wire.UpdateWorkspaceRequest:
+    """Raises Refused, also where nothing would change."""
+    request = decode(raw, wire.UpdateWorkspaceRequest)
+    _check_changes(request.display_name, request.description, LONGEST_WORKSPACE_DESCRIPTION)
+    return request
+
+
+def wanted_capacity(raw: bytes) -> str:
+    """Raises Refused."""
+    return canonical_uuid(decode(raw, wire.AssignWorkspaceToCapacityRequest).capacity_id, "capacityId")
+
+
+def new_folder(raw: bytes) -> wire.CreateFolderRequest:
+    """Raises Refused, InvalidFolderName."""
+    request = decode(raw, wire.CreateFolderRequest)
+    _check_folder_name(request.display_name)
+    if request.parent_folder_id is not None:
+        request.parent_folder_id = canonical_uuid(request.parent_folder_id, "parentFolderId")
+    return request
+
+
+def folder_name(raw: bytes) -> str:
+    """Return the new name of a folder. Raises Refused, InvalidFolderName."""
+    name = decode(raw, wire.UpdateFolderRequest).display_name
+    _check_folder_name(name)
+    return name
+
+
+def target_folder(raw: bytes) -> str | None:
+    """Return where to move to; None, also without a body, for the top of the workspace. Raises Refused."""
+    if raw.strip() in NO_BODY:
+        return None
+    target = decode(raw, wire.MoveRequest).target_folder_id
+    return None if target is None else canonical_uuid(target, "targetFolderId")
+
+
+def exported_items(raw: bytes) -> list[str] | None:
+    """Return the ids of the items to export; None for all. Raises Refused."""
+    request = decode(raw, wire.BulkExportItemDefinitionsRequest)
+    if request.mode not in ("All", "Selective"):
+        raise _bad_body("mode", f"mode must be All or Selective, not {shown(request.mode)}")
+    given = request.items or []
+    if len(given) > MOST_EXPORTED:
+        raise _bad_body("items", f"items has {len(given)} entries, {MOST_EXPORTED} are allowed")
+    ids = [canonical_uuid(item.id, f"items[{index}].id") for index, item in enumerate(given)]
+    if request.mode == "All":
+        return None
+    if not ids:
+        raise _bad_body("items", "items is needed where mode is Selective")
+    return list(dict.fromkeys(ids))
+
+
+@dataclass(frozen=True, slots=True)
+class RoleRequest:
+    """*principal* is an object id, *type* one of PRINCIPALS."""
+
+    principal: str
+    type: str
+    role: Role
+
+
+def role_request(raw: bytes) -> RoleRequest:
+    """Raises Refused."""
+    request = decode(raw, wire.AddWorkspaceRoleAssignmentRequest)
+    given = request.principal
+    if given.type not in PRINCIPALS:
+        raise _bad_body(
+            "principal.type",
+            f"principal.type must be one of {', '.join(PRINCIPALS)}, not {shown(given.type)}",
+        )
+    return RoleRequest(canonical_uuid(given.id, "principal.id"), given.type, _role(request.role))
+
+
+def role_change(raw: bytes) -> Role:
+    """Raises Refused."""
+    return _role(decode(raw, wire.UpdateWorkspaceRoleAssignmentRequest).role)
+
+
 def item_request(raw: bytes) -> wire.CreateItemRequest:
-    """Raises Refused, CorruptedPayload, and FolderNotFound, for there are no folders yet."""
-    request = decode(raw, wire.CreateItemRequest)
+    """Raises Refused, CorruptedPayload."""
+    return _checked_item(decode(raw, wire.CreateItemRequest))
+
+
+def typed_item_request(raw: bytes, item_type: str) -> wire.CreateItemRequest:
+    """Return what makes an item of *item_type*; another type in the body is refused, for nothing would be it.
+
+    Raises Refused, CorruptedPayload.
+    """
+    given = decode(raw, wire.CreateTypedItemRequest)
+    if given.type is not None and given.type.lower() != item_type.lower():
+        raise _bad_body("type", f"type must be {item_type} here, not {shown(given.type)}")
+    return _checked_item(
+        wire.CreateItemRequest(
+            display_name=given.display_name,
+            type=item_type,
+            description=given.description,
+            folder_id=given.folder_id,
+            definition=given.definition,
+            creation_payload=given.creation_payload,
+        )
+    )
+
+
+def _checked_item(request: wire.CreateItemRequest) -> wire.CreateItemRequest:
     _check_name(request.display_name, "displayName")
     _check_name(request.type, "type")
     _check_length(request.description, "description", LONGEST_ITEM_DESCRIPTION)
@@ -45,7 +155,7 @@ def item_request(raw: bytes) -> wire.CreateItemRequest:
     if creation_payload(request) and request.definition is not None:
         raise _bad_body("creationPayload", "creationPayload and definition must not be given both")
     if request.folder_id is not None:
-        raise FolderNotFound(canonical_uuid(request.folder_id, "folderId"))
+        request.folder_id = canonical_uuid(request.folder_id, "folderId")
     return request
 
 
@@ -57,11 +167,7 @@ def creation_payload(request: wire.CreateItemRequest) -> bytes:
 def item_update(raw: bytes) -> wire.UpdateItemRequest:
     """Raises Refused, also where nothing would change."""
     request = decode(raw, wire.UpdateItemRequest)
-    if request.display_name is None and request.description is None:
-        raise _bad_body("displayName", "displayName or description is needed")
-    if request.display_name is not None:
-        _check_name(request.display_name, "displayName")
-    _check_length(request.description, "description", LONGEST_ITEM_DESCRIPTION)
+    _check_changes(request.display_name, request.description, LONGEST_ITEM_DESCRIPTION)
     return request
 
 
@@ -97,6 +203,31 @@ def run_request(raw: bytes) -> RunRequest:
     return RunRequest(data, tuple(parameters))
 
 
+@dataclass(frozen=True, slots=True)
+class ScheduleRequest:
+    """*configuration* is as it is shown, *payload* the executionData, `b""` for none: both JSON text."""
+
+    enabled: bool
+    configuration: bytes
+    payload: bytes
+
+
+def schedule_request(raw: bytes) -> ScheduleRequest:
+    """Raises Refused."""
+    request = decode(raw, wire.ScheduleRequest)
+    timetable(request.configuration)  # for what it refuses
+    sent = msgspec.json.decode(raw, type=_AsSent)
+    return ScheduleRequest(
+        enabled=request.enabled,
+        configuration=as_shown(bytes(sent.configuration)),
+        payload=_object(request.execution_data, "executionData"),
+    )
+
+
+class _AsSent(msgspec.Struct):
+    configuration: msgspec.Raw
+
+
 def with_parameters(request: RunRequest) -> bytes:
     """Return the executionData with the parameters as its member of that name, in the form of notebooks.
 
@@ -112,6 +243,14 @@ def with_parameters(request: RunRequest) -> bytes:
             raise _bad_body(field, f"{field}: {shown(parameter.name)} is in executionData, too")
         given[parameter.name] = {"value": parameter.value, "type": parameter.type}
     return msgspec.json.encode(data)
+
+
+def _role(text: str) -> Role:
+    """The service takes it in any case, as recorded."""
+    found = ROLES.get(text.lower())
+    if found is None:
+        raise _bad_body("role", f"role must be one of Admin, Member, Contributor, Viewer, not {shown(text)}")
+    return found
 
 
 def _check_parameters(parameters: list[wire.Parameter]) -> None:
@@ -171,6 +310,31 @@ def _object(raw: msgspec.Raw, field: str) -> bytes:
         found = shown(msgspec.json.decode(data))
         raise _bad_body(field, f"{field}: expected `object`, in {found}")
     return data
+
+
+def _check_changes(display_name: str | None, description: str | None, longest: int) -> None:
+    """Raises Refused, also where nothing would change."""
+    if display_name is None and description is None:
+        raise _bad_body("displayName", "displayName or description is needed")
+    if display_name is not None:
+        _check_name(display_name, "displayName")
+    _check_length(description, "description", longest)
+
+
+def _check_folder_name(name: str) -> None:
+    """The rules are those of Learn, "Create folders in workspaces", and what the service was seen to refuse."""
+    if not name.strip():
+        raise InvalidFolderName(name, "must not be empty")
+    if len(name) > LONGEST_FOLDER_NAME:
+        raise InvalidFolderName(name, f"must not have more than {LONGEST_FOLDER_NAME} characters")
+    if name != name.strip():
+        raise InvalidFolderName(name, "must not begin or end with a space")
+    if any(unicodedata.category(character) in LINE_BREAKERS for character in name):
+        raise InvalidFolderName(name, "must not hold control characters")
+    if not FOLDERS_NEVER_HOLD.isdisjoint(name):
+        raise InvalidFolderName(name, f"must hold none of {' '.join(sorted(FOLDERS_NEVER_HOLD))}")
+    if name.lower() in RESERVED_FOLDERS:
+        raise InvalidFolderName(name, "must not be reserved")
 
 
 def _check_name(text: str, field: str) -> None:
