@@ -12,6 +12,7 @@ from tests.runners.support import a_job
 from weft.catalog.catalog import Catalog
 from weft.catalog.hosted_items import HostedItem, ItemKey
 from weft.catalog.model import Item, Principal, Role
+from weft.catalog.principals import as_known
 from weft.engine.clock import SystemClock
 from weft.engine.engine import Engine
 from weft.engine.events import Events
@@ -43,7 +44,7 @@ async def test_a_job_reads_the_definition_as_its_user_may(store: SqliteStore) ->
     catalog = Catalog(store, Engine(store, SystemClock(), Events()), SystemClock(), stop_seconds=1)
     admin, viewer = person(), person()
     workspace = await catalog.create_workspace(admin, "w")
-    await store.set_role(workspace.id, viewer.id, Role.VIEWER)
+    await store.give_role(workspace.id, as_known(viewer), Role.VIEWER)
     item = await catalog.create_item(admin, workspace.id, "Notebook", display_name="n", definition=DEFINITION)
     definitions = OwnDefinitions(catalog)
 

@@ -32,6 +32,7 @@ def hosted_item_types(workloads: Sequence[Workload], publisher_tenant: str) -> t
             name=item_type,
             backend=_backend(workload, publisher_tenant),
             job_types=workload.job_types(item_type),
+            takes_parameters=workload.takes_parameters,
         )
         for workload in workloads
         for item_type in workload.item_types

@@ -100,10 +100,14 @@ class Task(NamedTuple):
 
 
 class Doing(NamedTuple):
-    """What does jobs of one name, and what makes the second thing that it is called with."""
+    """What does jobs of one name, and what makes the second thing that it is called with.
+
+    *spoils*: its process does no other job afterwards.
+    """
 
     function: JobFunction
     payload: Reader
+    spoils: bool = False
 
 
 class Listener:
@@ -254,7 +258,12 @@ class Worker:
         self._surroundings.restore()
         _flush()
         _log_to(self._teller)
-        return msgspec.structs.replace(ended, dirty=True) if self._surroundings.are_dirty else ended
+        is_dirty = self._spoils(task.begin) or self._surroundings.are_dirty
+        return msgspec.structs.replace(ended, dirty=True) if is_dirty else ended
+
+    def _spoils(self, begin: Begin) -> bool:
+        doing = self._jobs.get((begin.item_type, begin.job_type))
+        return doing is not None and doing.spoils
 
     def _result(self, task: Task) -> bytes | None:
         begin = task.begin
@@ -306,7 +315,7 @@ def _load(specs: Sequence[str]) -> dict[JobName, Doing]:
     jobs: dict[JobName, Doing] = {}
     for workload in map(load_workload, specs):
         for name, function in workload.jobs.items():
-            jobs[name] = Doing(function, workload.payload_reader(*name))
+            jobs[name] = Doing(function, workload.payload_reader(*name), workload.needs_own_process(*name))
         for name, hook in workload.hooks.items():
             jobs[name] = Doing(hook, ItemReader())
     return jobs

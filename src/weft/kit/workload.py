@@ -43,10 +43,13 @@ class ItemHook(StrEnum):
 class Workload:
     """What a module exports to be hosted: `workload = Workload("Contoso.FinanceAnalytics")`."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, takes_parameters: bool = False) -> None:
+        """*takes_parameters*: a run may name parameters; they are then the payload's member `parameters`."""
         self.name = _checked("workload", name)
+        self.takes_parameters = takes_parameters
         self._jobs: dict[JobName, JobFunction] = {}
         self._policies: dict[JobName, RunPolicy] = {}
+        self._alone: set[JobName] = set()
         self._hooks: dict[JobName, JobFunction] = {}
         self._readers: dict[JobName, Reader] = {}
         self._spelling: dict[JobName, JobName] = {}
@@ -65,6 +68,7 @@ class Workload:
         longest_backoff: float = 60.0,
         resumable: bool = False,
         concurrency: int | None = None,
+        own_process: bool = False,
     ) -> Callable[[_F], _F]:
         """Make the decorated function, plain or async, the job *job_type* of items of *item_type*.
 
@@ -72,6 +76,7 @@ class Workload:
         none did), in a process of its own; what it returns, a JSON value, is kept as the job's result. Where
         its second parameter is annotated with a class, it is given an instance of it, and a payload that
         makes none is refused before there is a job.
+        *own_process*: its process does no job afterwards, whatever this one has changed in it.
         Times are seconds; see RunPolicy for what they and the others mean. Raises WorkloadInvalid for a
         malformed name, a name that is taken in any case, a setting out of its range, a function that
         cannot be called so, and a payload type that no JSON object can become.
@@ -89,10 +94,13 @@ class Workload:
             if concurrency is None
             else check.whole("concurrency", concurrency, least=1, most=MOST_CONCURRENCY),
         )
+        is_alone = check.flag("own_process", own_process)
 
         def register(function: _F) -> _F:
             self._add(name, function)
             self._policies[name] = policy
+            if is_alone:
+                self._alone.add(name)
             return function
 
         return register
@@ -139,6 +147,10 @@ class Workload:
     def policy(self, item_type: str, job_type: str) -> RunPolicy:
         """Return how jobs of a registered name are run."""
         return self._policies[item_type, job_type]
+
+    def needs_own_process(self, item_type: str, job_type: str) -> bool:
+        """Return whether the process that does such a job does no other afterwards."""
+        return (item_type, job_type) in self._alone
 
     def has_hook(self, item_type: str, hook: ItemHook) -> bool:
         return (item_type, hook) in self._hooks
