@@ -37,6 +37,7 @@ from weft.engine.jobs import (
 )
 from weft.engine.lifecycle import Event, State, next_state, sources
 from weft.engine.ports import Claim, Clock, JobStore
+from weft.engine.schedules import Fate, Firing, Occurrence, Schedule, ScheduleStore
 
 WORKER_LOST = JobError(
     "WorkerLost",
@@ -301,6 +302,31 @@ class Engine:
 
     async def add_lines(self, job: Job, lines: Sequence[LogLine]) -> None:
         await self.store.add_lines(job.key, job.epoch, lines)
+
+    # ---- for the scheduler
+
+    async def fire(
+        self,
+        schedules: ScheduleStore,
+        schedule: Schedule,
+        firing: Firing,
+        *,
+        due: datetime,
+        next_due: datetime | None,
+    ) -> Job | None:
+        """Keep the job of the occurrence *due*, or its duplicate, or, with an error, that it may not run.
+
+        None where somebody else was quicker, to fire it or to change the schedule; see ScheduleStore.fire.
+        """
+        event = Event.SUBMIT if firing.error is None else Event.REFUSE
+        job = _job_from(firing.new, next_state(None, event), self.clock.now(), cancelled_by=None)
+        fired = Occurrence(due=due, fate=Fate.FIRED, job=job.key.id)
+        kept = await schedules.fire(
+            schedule, [fired], next_due, replace(job, error=firing.error), _duplicate_of
+        )
+        if kept is not None:
+            self.events.emit(event if kept.state is job.state else Event.DUPLICATE, kept)
+        return kept
 
     # ---- for the loops that keep the store in order
 

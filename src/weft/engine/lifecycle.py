@@ -21,6 +21,7 @@ class Event(StrEnum):
     SUBMIT = "submit"
     DUPLICATE = "duplicate"  # another job lives in its place, this one never will
     BURY = "bury"  # refuse a job that has not been submitted yet
+    REFUSE = "refuse"  # a job that is due may not run, and is kept to say so
     DISPATCH = "dispatch"  # a call that may start the work elsewhere is about to be sent
     START = "start"
     ADOPT = "adopt"  # another worker takes over work that goes on elsewhere
@@ -50,6 +51,7 @@ TABLE: dict[tuple[State | None, Event], State] = {
     (None, Event.SUBMIT): State.ACCEPTED,
     (None, Event.DUPLICATE): State.DEDUPED,
     (None, Event.BURY): State.CANCELLED,
+    (None, Event.REFUSE): State.FAILED,
     (State.ACCEPTED, Event.DISPATCH): State.DISPATCHING,
     (State.ACCEPTED, Event.START): State.RUNNING,
     (State.ACCEPTED, Event.CANCEL): State.CANCELLED,

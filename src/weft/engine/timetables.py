@@ -76,7 +76,7 @@ class Timetable:
 
 def next_after(timetable: Timetable, instant: datetime) -> datetime | None:
     """Return the first occurrence later than *instant*, UTC; None: there is none."""
-    after = max(instant, timetable.starts_at - _TICK)
+    after = max(instant, _just_before(timetable.starts_at))
     if after >= timetable.ends_at:
         return None
     if isinstance(timetable.pattern, Every):
@@ -127,12 +127,10 @@ def latest_between(timetable: Timetable, after: datetime, before: datetime, limi
 
 # ---- helpers
 
-_TICK = timedelta(microseconds=1)
-
 # The calendar repeats after so long: what is never due in it never will be.
 _MONTHS_OF_CYCLE = 400 * 12
 
-_Calendar = Daily | Weekly | Monthly
+_FIRST_INSTANT = datetime.min.replace(tzinfo=UTC)
 
 
 def _from(timetable: Timetable, after: datetime) -> Iterator[datetime]:
@@ -158,7 +156,14 @@ def _backwards(timetable: Timetable, before: datetime) -> Iterator[datetime]:
 
 
 def _within(timetable: Timetable, after: datetime, before: datetime) -> tuple[datetime, datetime]:
-    return max(after, timetable.starts_at - _TICK), min(before, timetable.ends_at + _TICK)
+    return max(after, _just_before(timetable.starts_at)), min(
+        before, timetable.ends_at + timedelta.resolution
+    )
+
+
+def _just_before(instant: datetime) -> datetime:
+    """Return the instant before it, for what is later than that; none is before the first that there is."""
+    return max(instant, _FIRST_INSTANT + timedelta.resolution) - timedelta.resolution
 
 
 def _next_of_interval(timetable: Timetable, every: Every, after: datetime) -> datetime | None:
