@@ -101,8 +101,10 @@ class DirectStore:
     async def prune(self, ended_before: datetime, limit: int) -> int:
         return self._write(jobs.prune, ended_before, limit)
 
-    async def prune_beyond(self, queue: str, keep: int, limit: int) -> int:
-        return self._write(jobs.prune_beyond, queue, keep, limit)
+    async def prune_beyond(
+        self, queue: str, keep: int, limit: int, *, spared_since: datetime | None = None
+    ) -> int:
+        return self._write(jobs.prune_beyond, queue, keep, limit, spared_since)
 
     async def note_progress(self, key: JobKey, epoch: int, progress: Progress) -> None:
         self._write(jobs.note_progress, key, epoch, progress)

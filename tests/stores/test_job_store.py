@@ -689,6 +689,17 @@ async def test_jobs_that_end_by_a_move_count_for_pruning(store: JobStore) -> Non
     assert await store.prune_beyond(QUEUE, 0, 10) == 1
 
 
+async def test_jobs_that_a_repeated_request_must_find_are_not_pruned_beyond_a_number(store: JobStore) -> None:
+    for id, fingerprint in (("old", b"f"), ("plain", b""), ("new", b"f")):
+        job = an_ended_job(key=JobKey(SCOPE, id), fingerprint=fingerprint)
+        await store.insert(job if id == "old" else replace(job, submitted_at=after(60)))
+
+    pruned = [await store.prune_beyond(QUEUE, 0, 10, spared_since=after(59)) for _ in range(2)]
+
+    assert pruned == [2, 0]
+    assert [job.key.id for job in await store.page(SCOPE, before=None, limit=10)] == ["new"]
+
+
 async def test_jobs_of_many_lines_are_all_pruned_but_not_in_one_go(store: JobStore) -> None:
     lines = [LogLine(number, NOW, "INFO", "text") for number in range(1, 9_001)]
     for _ in range(5):

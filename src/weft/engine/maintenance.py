@@ -12,6 +12,9 @@ from weft.engine.engine import Engine
 from weft.engine.errors import StoreUnavailable
 from weft.engine.worker import Worker
 
+REPEATABLE_FOR = timedelta(hours=24)
+"""For how long a job stays for sure that a repeat of its request must find."""
+
 log = logging.getLogger(__name__)
 
 
@@ -71,6 +74,7 @@ class Maintenance:
         batch = self._retention.batch
         while await self._engine.prune(older_than=self._retention.length, limit=batch):
             pass  # each batch is a commit of its own, so that others are served between two
+        since = self._engine.clock.now() - REPEATABLE_FOR
         for queue, keep in self._retention.keep:
-            while await self._engine.store.prune_beyond(queue, keep, batch):
+            while await self._engine.store.prune_beyond(queue, keep, batch, spared_since=since):
                 pass

@@ -102,10 +102,13 @@ class JobStore(Protocol):
     async def prune(self, ended_before: datetime, limit: int) -> int:
         """Delete up to *limit* jobs that ended before; return how many, 0 only where none is left."""
 
-    async def prune_beyond(self, queue: str, keep: int, limit: int) -> int:
+    async def prune_beyond(
+        self, queue: str, keep: int, limit: int, *, spared_since: datetime | None = None
+    ) -> int:
         """Delete up to *limit* ended jobs of *queue*, but not those *keep* of a scope that ended last.
 
-        Return how many; see `prune`.
+        Jobs with a fingerprint that were submitted after *spared_since* stay, too: a repeat of their request
+        must find them. Return how many; see `prune`.
         """
 
     async def note_progress(self, key: JobKey, epoch: int, progress: Progress) -> None:

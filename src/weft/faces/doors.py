@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import re
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, Protocol
@@ -27,6 +28,8 @@ LOOPBACK_HOSTS: Final = ("127.0.0.1", "[::1]", "localhost")
 SMALL_BODY_BYTES: Final = 64 * 1024
 METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 ALWAYS_OPEN: Final = frozenset(("/livez", "/readyz"))
+OUTSIDE: Final = "weft.outside"
+"""The member of a request's scope that makes a context in which the request takes no room: it only waits."""
 
 _HEADER_OVERHEAD: Final = 4  # the colon, the space and the end of the line
 _CLOSES: Final = frozenset((408, 413))  # the rest of the body is not wanted
@@ -142,6 +145,7 @@ class Doors:
             await send(message)
 
         try:
+            scope[OUTSIDE] = self._outside
             await self._app(scope, receive if scope["method"] == "GET" else self._roomy(receive), watched)
         except ClientDisconnect:
             return  # nobody is left to be answered
@@ -150,6 +154,14 @@ class Doors:
             turned = _turned(fault, scope, request_id)
             if not started:
                 await self._answer(scope, send, turned.problem, turned.message, request_id)
+
+    @contextmanager
+    def _outside(self) -> Iterator[None]:
+        self._inside -= 1
+        try:
+            yield
+        finally:
+            self._inside += 1
 
     def _roomy(self, receive: Receive) -> Receive:
         """Return *receive* such that a request takes no room while it waits for its body.

@@ -40,6 +40,7 @@ from weft.engine.schedules import Schedules
 from weft.faces.core import extra, routes
 from weft.faces.core.face import CoreFace
 from weft.faces.core.timetables import timetable_of
+from weft.faces.core.waits import Waits
 from weft.faces.routing import FaceMount
 from weft.settings import Limits, Pace
 from weft.stores.sqlite import SqliteStore
@@ -123,6 +124,7 @@ class Served:
     apps: Apps
     registered: dict[str, str] = field(default_factory=dict)
     hosted: dict[str, JobKey] = field(default_factory=dict)
+    waits: Waits = field(default_factory=Waits)
 
     def token(self, user: str = "admin", *scopes: str, app: bool = False, tenant: str | None = None) -> str:
         return self.issuer.core_token(
@@ -261,7 +263,7 @@ def serve(directory: Path, identity: Identity, *, page_size: int = 100, writes_w
     verifier = BearerVerifier(keys, CORE_AUDIENCES, clock)
     hosted: dict[str, JobKey] = {}
     registered: dict[str, str] = {}
-    types, owner = KnownTypes(home.tenant), Owner()
+    types, owner, waits = KnownTypes(home.tenant), Owner(), Waits()
     catalog = Catalog(store, engine, clock, stop_seconds=0.05, lifecycle=owner)
     users, apps = Users(private_directory(directory), home.tenant), Apps(directory, home.tenant)
     core = CoreFace(
@@ -282,6 +284,7 @@ def serve(directory: Path, identity: Identity, *, page_size: int = 100, writes_w
         secret=keys.secret,
         hosted_key=lambda job: hosted.get(job.key.id),
         page_size=page_size,
+        waits=waits,
     )
     app = Starlette(routes=[FaceMount("/v1", routes.routes(core)), FaceMount("/weft/v1", extra.routes(core))])
     issuer = Issuer(keys, clock, home)
@@ -300,4 +303,5 @@ def serve(directory: Path, identity: Identity, *, page_size: int = 100, writes_w
         apps=apps,
         registered=registered,
         hosted=hosted,
+        waits=waits,
     )

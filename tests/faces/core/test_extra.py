@@ -21,7 +21,7 @@ from weft.engine.jobs import (
 )
 from weft.engine.lifecycle import Event
 
-MORE = ["progress", "result", "exitValue", "error", "attempt", "cancelRequestedUtc"]
+MORE = ["progress", "result", "exitValue", "error", "attempt", "cancelRequestedUtc", "rerunOf"]
 
 
 async def hosted(served: Served, id: str) -> Job:
@@ -49,6 +49,7 @@ async def test_a_job_is_shown_with_what_is_known_beyond_the_contract(served: Ser
         "error": None,
         "attempt": 0,
         "cancelRequestedUtc": None,
+        "rerunOf": None,
     }
     assert answer.header("Retry-After") == "60"
 

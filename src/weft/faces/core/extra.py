@@ -42,7 +42,8 @@ class ErrorShown(wire.Wire):
 class JobShown(wire.ItemJobInstance):
     """An ItemJobInstance and what else is known; *attempt* counts the calls that may have started it.
 
-    *exit_value*: the member of that name, a string, of the object that the job has returned.
+    *exit_value*: the member of that name, a string, of the object that the job has returned. *rerun_of*: the
+    instance that this one repeats.
     """
 
     progress: ProgressShown | None
@@ -51,6 +52,7 @@ class JobShown(wire.ItemJobInstance):
     error: ErrorShown | None
     attempt: int
     cancel_requested_utc: str | None
+    rerun_of: str | None
 
 
 class Returned(Struct, rename="camel"):
@@ -76,9 +78,9 @@ class Lines(Struct):
 
 
 async def get(call: Call) -> Response:
-    job = await jobs.find(call)
+    job, headers = await jobs.look(call)
     work = await _work_of(call, job)
-    return answers.with_body(200, _job_shown(job, work, call.id), jobs.pace(call, job))
+    return answers.with_body(200, _job_shown(job, work, call.id), headers)
 
 
 async def logs(call: Call) -> Response:
@@ -130,6 +132,7 @@ def _job_shown(job: Job, work: Job, request_id: str) -> JobShown:
         cancel_requested_utc=None
         if job.cancel_requested_at is None
         else mapping.utc(job.cancel_requested_at),
+        rerun_of=job.labels.get("rerun_of"),
     )
 
 

@@ -41,6 +41,7 @@ JOBS: dict[str, Operations] = {
     "/jobs/instances/{jobInstanceId}": {"GET": Operation(jobs.get, access.READ_ITEMS)},
     "/jobs/instances/{jobInstanceId}/cancel": {"POST": Operation(jobs.cancel, access.RUN_JOBS)},
     "/jobs/{jobType}/instances": {"POST": Operation(jobs.run, access.RUN_JOBS)},
+    "/jobs/instances/{jobInstanceId}/rerun": {"POST": Operation(jobs.rerun, access.RUN_JOBS)},
 }
 
 ADDRESSES: Mapping[str, Operations] = {

@@ -13,7 +13,10 @@ from weft.engine.jobs import JobKey, NewJob, WhenLost
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """*user* is an object id of *tenant*. *request_id*: of the call, or whatever else began it."""
+    """*user* is an object id of *tenant*. *request_id*: of the call, or whatever else began it.
+
+    *rerun_of*: the id of the job of the item that this one repeats; "": none.
+    """
 
     item: Item
     job_type: str
@@ -24,6 +27,7 @@ class Run:
     user: str
     user_name: str
     request_id: str
+    rerun_of: str = ""
 
 
 def new_job(run: Run, id: str) -> NewJob:
@@ -43,6 +47,7 @@ def new_job(run: Run, id: str) -> NewJob:
             "request_id": run.request_id,
             "user": run.user,
             "user_name": run.user_name,
+            **({"rerun_of": run.rerun_of} if run.rerun_of else {}),
         },
         submitted_by=run.user,
         when_lost=WhenLost.ADOPT,

@@ -36,7 +36,7 @@ MOST_LINES_PRUNED = 20_000
 
 LINES_DROPPED = f"The job wrote more than {MOST_LINES - 1:,} lines: this one and all after it were dropped."
 
-_LAST_NUMBER = 2**63 - 1
+_LAST_NUMBER = _NEVER = 2**63 - 1
 
 # ---- writes
 
@@ -115,8 +115,9 @@ def prune(db: Connection, ended_before: datetime, limit: int) -> int:
     return db.changes()
 
 
-def prune_beyond(db: Connection, queue: str, keep: int, limit: int) -> int:
-    bounds: Bindings = {"limit": limit, "most_lines": MOST_LINES_PRUNED}
+def prune_beyond(db: Connection, queue: str, keep: int, limit: int, spared_since: datetime | None) -> int:
+    since = _NEVER if spared_since is None else micros(spared_since)
+    bounds: Bindings = {"limit": limit, "most_lines": MOST_LINES_PRUNED, "spared_since": since}
     db.execute(SQL["prune_beyond"], bounds | {"queue": queue, "keep": keep})
     crash_point("store.mid-prune")
     return db.changes()

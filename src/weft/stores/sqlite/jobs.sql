@@ -211,6 +211,8 @@ DELETE FROM jobs WHERE number IN (
             AND jobs.scope = ended_jobs.scope
             AND jobs.queue = ended_jobs.queue
             AND jobs.ended_at IS NOT NULL
+            -- Jobs that a repeat of their request must find: they have a fingerprint.
+            AND NOT (jobs.submitted_at > :spared_since AND jobs.fingerprint <> x'')
             AND (jobs.ended_at, jobs.number) <= (
                 SELECT kept.ended_at, kept.number FROM jobs AS kept
                 WHERE kept.scope = ended_jobs.scope AND kept.queue = ended_jobs.queue
