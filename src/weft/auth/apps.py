@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from weft.auth.issuer import app_object_id
-from weft.auth.registers import LONGEST_NAME, Register, name_fault
+from weft.auth.registers import LONGEST_NAME, NotRegistered, Register, name_fault
 from weft.auth.subject_and_app import FABRIC_APP, FABRIC_CLIENT_FOR_WORKLOADS, resource_id
 from weft.catalog.ids import is_uuid
 
@@ -24,8 +24,8 @@ _NOT_OF_THIS_APP: Final = "0" * 64
 _FABRICS_OWN: Final = (FABRIC_APP, FABRIC_CLIENT_FOR_WORKLOADS)
 
 
-class AppRefused(Exception):
-    """An app that cannot be registered as asked, or is not known. The message names the value."""
+class AppRefused(NotRegistered):
+    """An app that cannot be registered as asked, or is not known."""
 
 
 class RegisteredApp(msgspec.Struct, frozen=True, rename="camel", kw_only=True):

@@ -17,6 +17,11 @@ from weft.auth.private_files import private_directory, read_private, replace_pri
 LONGEST_NAME: Final = 256
 LONGEST_FILE_BYTES: Final = 4 * 1024 * 1024
 
+
+class NotRegistered(Exception):
+    """What cannot be registered as asked, or is not known. The message names the value."""
+
+
 K = TypeVar("K", bound=msgspec.Struct)
 
 

@@ -9,14 +9,14 @@ from typing import Final
 import msgspec
 
 from weft.auth.issuer import upn_of, user_id
-from weft.auth.registers import LONGEST_NAME, Register, name_fault
+from weft.auth.registers import LONGEST_NAME, NotRegistered, Register, name_fault
 
 ADMIN: Final = "admin"
 MOST_USERS: Final = 1000
 
 
-class UserRefused(Exception):
-    """A user that cannot be registered as asked, or is not known. The message names the value."""
+class UserRefused(NotRegistered):
+    """A user that cannot be registered as asked, or is not known."""
 
 
 class RegisteredUser(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -56,8 +56,9 @@ class Users:
 
     def create(self, name: str, *, upn: str | None = None) -> RegisteredUser:
         """Register a user, who signs in as *upn* [NAME@weft.local]. Raises UserRefused, DataRefused."""
-        user = self._named(name, upn_of(name) if upn is None else upn, _now())
-        _check_words(user)
+        if fault := name_fault(name):
+            raise UserRefused(fault)
+        user = self._named(name, upn_of(name) if upn is None else _checked_upn(upn), _now())
         with self._register.changing() as kept:
             _check_new(user, [self._admin, *kept.users])
             kept.users.append(user)
@@ -85,13 +86,12 @@ def _now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def _check_words(user: RegisteredUser) -> None:
-    if fault := name_fault(user.name):
-        raise UserRefused(fault)
-    local, at, domain = user.upn.partition("@")
-    fits = len(user.upn) <= LONGEST_NAME and user.upn.isprintable() and " " not in user.upn
-    if not (fits and local and at and domain and "@" not in domain):
-        raise UserRefused(f"the sign-in name must be as ann@contoso.com, not {user.upn!r}")
+def _checked_upn(upn: str) -> str:
+    local, _, domain = upn.partition("@")
+    fits = len(upn) <= LONGEST_NAME and upn.isprintable() and " " not in upn
+    if not (fits and local and domain and "@" not in domain):
+        raise UserRefused(f"the sign-in name must be as ann@contoso.com, not {upn!r}")
+    return upn
 
 
 def _check_new(user: RegisteredUser, known: list[RegisteredUser]) -> None:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from weft.auth.apps import AppRefused, Apps, RegisteredApp
-from weft.auth.errors import DataRefused
-from weft.auth.home import Home
-from weft.cli.errors import CommandFailed, Misused
+from weft.auth.apps import RegisteredApp
 from weft.cli.options import AsJson, Data, group
 from weft.cli.output import print_json, print_pairs, print_table
-from weft.settings import data_directory
+from weft.cli.registered import registered
 
 app = group("app", "Register apps, which get tokens with a secret.")
 
@@ -42,14 +36,14 @@ def create(
     client_id
         The app's client id, a GUID [the one that weft token --app uses for the name].
     """
-    with _registered(data) as (apps, tenant):
-        made, secret = apps.create(name, client_id=client_id, workload=workload, resource=resource)
+    with registered(data) as known:
+        made, secret = known.apps.create(name, client_id=client_id, workload=workload, resource=resource)
     if as_json:
-        print_json({**_shown(made, tenant), "clientSecret": secret})
+        print_json({**_shown(made, known.tenant), "clientSecret": secret})
         return
     print_pairs(
         [
-            ("tenant id", tenant),
+            ("tenant id", known.tenant),
             ("client id", made.client_id),
             ("client secret", secret),
             ("object id", made.object_id),
@@ -61,14 +55,14 @@ def create(
 @app.command(name="list")
 def list_all(*, as_json: AsJson = False, data: Data = None) -> None:
     """List the registered apps, without their secrets."""
-    with _registered(data) as (apps, tenant):
-        known = apps.all()
+    with registered(data) as known:
+        apps = known.apps.all()
     if as_json:
-        print_json([_shown(one, tenant) for one in known])
+        print_json([_shown(one, known.tenant) for one in apps])
         return
     print_table(
         ("NAME", "CLIENT ID", "OBJECT ID", "TENANT ID", "RESOURCES"),
-        [(one.name, one.client_id, one.object_id, tenant, ", ".join(one.resources)) for one in known],
+        [(one.name, one.client_id, one.object_id, known.tenant, ", ".join(one.resources)) for one in apps],
     )
 
 
@@ -79,21 +73,12 @@ def delete(
     *,
     data: Data = None,
 ) -> None:
-    """Forget an app: its secret gets no more tokens. Those that it has stay good until they end."""
-    with _registered(data) as (apps, _):
-        apps.delete(named)
+    """Forget an app: its secret gets no more tokens, and it gets no new role.
 
-
-@contextmanager
-def _registered(data: Path | None) -> Iterator[tuple[Apps, str]]:
-    directory = data_directory(data)
-    try:
-        tenant = Home.open(directory).tenant
-        yield Apps(directory, tenant), tenant
-    except AppRefused as refused:
-        raise Misused(str(refused)) from None
-    except (DataRefused, OSError) as refused:
-        raise CommandFailed(f"cannot use the data directory: {refused}") from None
+    Tokens that it has stay good until they end. Take the roles that it has with: weft role take
+    """
+    with registered(data) as known:
+        known.apps.delete(named)
 
 
 def _shown(known: RegisteredApp, tenant: str) -> dict[str, Any]:

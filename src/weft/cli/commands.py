@@ -22,5 +22,7 @@ app.command("weft.cli.job:app", name="job", help="Run jobs, look at them, wait f
 app.command("weft.cli.twins:app", name="twins", help="Import graphs of digital twins, and look at them.")
 app.command("weft.cli.workload:app", name="workload", help="Write workloads, check and host them.")
 app.command("weft.cli.apps:app", name="app", help="Register apps, which get tokens with a secret.")
+app.command("weft.cli.user:app", name="user", help="Register users, who can be given roles.")
+app.command("weft.cli.role:app", name="role", help="Say who may do what in a workspace.")
 app.command("weft.cli.exec:exec_", name="exec", help="Run a command, behind --, for which weft is Fabric.")
 app.command("weft.cli.doctor:doctor", name="doctor", help="Check what a server needs.")

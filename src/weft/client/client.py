@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from msgspec import UNSET, UnsetType
@@ -12,6 +12,8 @@ from msgspec import UNSET, UnsetType
 from weft.client.answers import Accepted, JobDetails, JobLog
 from weft.client.base import Client
 from weft.client.errors import UnreadableAnswer
+from weft.client.paging import Page, each
+from weft.client.roles import Roles
 from weft.client.transport import Reply, encode
 from weft.client.watch import WaitPatience, Watch
 from weft.contracts.core import Item, ItemJobInstance, ItemJobInstances, Items, Workspace, Workspaces
@@ -26,6 +28,10 @@ class WeftClient(Client):
     *certificate*: a PEM file to trust in place of the machine's own, as `tls/cert.pem` of the server's data
     directory. Raises ValueError where *url* is no address, OSError where *certificate* is none.
     """
+
+    @property
+    def roles(self) -> Roles:
+        return Roles(self._transport)
 
     # ---- workspaces and items
 
@@ -123,26 +129,10 @@ class WeftClient(Client):
         patience = WaitPatience(timeout_seconds, poll_seconds, unreachable_seconds)
         return await watch.until_ended(job, patience, told)
 
-    async def _each(
-        self, path: str, page: type[_Page[E_co]], query: dict[str, str] | None = None
+    def _each(
+        self, path: str, page: type[Page[E_co]], query: dict[str, str] | None = None
     ) -> AsyncIterator[E_co]:
-        """Yield the entries of all pages. Only the token is followed: the URI could point anywhere."""
-        asked = dict(query or {})
-        while True:
-            read = (await self._transport.call("GET", path, query=asked)).read(page)
-            for entry in read.value:
-                yield entry
-            if not isinstance(read.continuation_token, str):
-                return
-            asked["continuationToken"] = read.continuation_token
-
-
-class _Page(Protocol[E_co]):
-    @property
-    def value(self) -> Sequence[E_co]: ...
-
-    @property
-    def continuation_token(self) -> str | UnsetType: ...
+        return each(self._transport, path, page, query)
 
 
 def _accepted(reply: Reply) -> Accepted:
