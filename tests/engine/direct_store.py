@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple
@@ -13,8 +13,8 @@ import apsw
 from weft.engine.errors import StoreUnavailable
 from weft.engine.jobs import Job, JobKey, LogLine, Move, Progress, Room
 from weft.engine.lifecycle import State
-from weft.engine.ports import Claim, Duplicate
-from weft.stores.sqlite import jobs
+from weft.engine.ports import Claim, Duplicate, Found, Search
+from weft.stores.sqlite import jobs, searching
 from weft.stores.sqlite.database import open_writer
 
 T = TypeVar("T")
@@ -56,6 +56,12 @@ class DirectStore:
 
     async def oldest_first(self, scope: str, *, after: int, limit: int) -> Sequence[Job]:
         return self._read(jobs.oldest_first, scope, after, limit)
+
+    async def search(self, search: Search) -> Found:
+        return self._read(searching.search, search)
+
+    async def known(self, keys: Sequence[JobKey]) -> Mapping[JobKey, Job]:
+        return self._read(searching.known, keys)
 
     async def delete(self, key: JobKey) -> bool:
         return self._write(jobs.delete, key)

@@ -10,9 +10,9 @@ import apsw
 import pytest
 
 from weft.engine.lifecycle import State
-from weft.stores.sqlite import SqliteStore, catalog, hosted_items, jobs, roles
+from weft.stores.sqlite import SqliteStore, catalog, hosted_items, jobs, roles, searching
 
-STATEMENTS = {**jobs.SQL, **catalog.SQL, **hosted_items.SQL, **roles.SQL}
+STATEMENTS = {**jobs.SQL, **searching.SQL, **catalog.SQL, **hosted_items.SQL, **roles.SQL}
 
 
 @pytest.fixture
@@ -29,8 +29,11 @@ def _plan(db: apsw.Connection, sql: str) -> list[str]:
 
 
 # What a statement has made itself and bounded: one row, the scopes above one, the jobs of one worker, the
-# rows that LIMIT left.
-HARMLESS = re.compile(r"SCAN (CONSTANT ROW|(above|named) VIRTUAL TABLE .*|oldest|counted|\(subquery-\d+\))")
+# lanes of a search, the values of a filter, the labels of one job, the rows that LIMIT left.
+HARMLESS = re.compile(
+    r"SCAN (CONSTANT ROW|(above|named|lanes|one|had|json_each) VIRTUAL TABLE .*"
+    r"|oldest|counted|\(subquery-\d+\))"
+)
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
@@ -79,6 +82,34 @@ async def test_a_statement_of_roles_uses_the_index_made_for_it(
 
     assert any(step.endswith(index) for step in plan), plan
     assert not any("TEMP B-TREE" in step for step in plan), plan
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("by_start_newest_first", "jobs_by_start_in_family (family=? AND state=? AND <expr>>? AND <expr><?)"),
+        ("by_start_oldest_first", "jobs_by_start_in_family (family=? AND state=? AND <expr>>? AND <expr><?)"),
+        ("by_end_newest_first", "jobs_by_end_in_family (family=? AND state=? AND ended_at>? AND ended_at<?)"),
+        ("by_end_oldest_first", "jobs_by_end_in_family (family=? AND state=? AND ended_at>? AND ended_at<?)"),
+        ("of_scope_by_start_newest_first", "jobs_by_start_in_scope (scope=? AND <expr>>? AND <expr><?)"),
+        ("of_scope_by_start_oldest_first", "jobs_by_start_in_scope (scope=? AND <expr>>? AND <expr><?)"),
+        (
+            "of_scope_by_end_newest_first",
+            "jobs_by_end_in_scope (scope=? AND queue=? AND ended_at>? AND ended_at<?)",
+        ),
+        (
+            "of_scope_by_end_oldest_first",
+            "jobs_by_end_in_scope (scope=? AND queue=? AND ended_at>? AND ended_at<?)",
+        ),
+        ("known", "jobs_by_key (id=? AND scope=?)"),
+    ],
+)
+async def test_a_search_walks_an_index_in_its_order(db: apsw.Connection, name: str, index: str) -> None:
+    plan = _plan(db, searching.SQL[name])
+
+    assert any(step.endswith(index) for step in plan), plan
+    sorts = [step for step in plan if "TEMP B-TREE" in step]
+    assert [sort for sort in sorts if not sort.endswith("json_group_array(ORDER BY)")] == []  # the lanes
 
 
 @pytest.mark.parametrize("name", ["page", "claim", "adopt", "lost"])

@@ -32,6 +32,7 @@ from weft.engine.errors import ScopeClosed
 from weft.engine.events import Events
 from weft.engine.jobs import JobKey, NewJob, Progress
 from weft.engine.lifecycle import Event, State
+from weft.engine.ports import Search
 from weft.stores.sqlite.graph.store import SqliteGraph
 from weft.stores.sqlite.store import SqliteStore
 from weft.twins.errors import FenceLost
@@ -53,6 +54,19 @@ STATES = {
 def test_the_store_of_this_version_is_among_them() -> None:
     assert weft.__version__ in RELEASED
     assert weft.__version__ in GRAPHS_RELEASED
+
+
+@pytest.mark.parametrize("version", RELEASED)
+async def test_jobs_of_a_released_version_are_found_in_their_workspace(version: str, tmp_path: Path) -> None:
+    path = Path(shutil.copy(STORES / f"{version}.db", tmp_path / "weft.db"))
+    store = SqliteStore.open(path, writes_waiting=100)
+    try:
+        found = await store.search(Search(queue=scopes.CORE, families=(scopes.of_workspace("w1"),)))
+
+        assert STATES.keys() <= {job.key.id for job in found.jobs}
+        assert {job.family for job in found.jobs} == {scopes.of_workspace("w1")}
+    finally:
+        await store.close()
 
 
 @pytest.mark.parametrize("version", RELEASED)

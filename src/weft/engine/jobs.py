@@ -98,7 +98,8 @@ class NewJob:
 
     *kind* is the job type, *payload* JSON as received, *labels* what the face and the runner need to know,
     *fingerprint* a digest of the request: the same id with another fingerprint is a conflict. *unique*: where
-    a job of the same *unique* lives, this one is a duplicate; "": it never is.
+    a job of the same *unique* lives, this one is a duplicate; "": it never is. *family*: the scope right
+    above the job's own, where a search of that one finds the job; "": no search does.
     """
 
     key: JobKey
@@ -110,6 +111,7 @@ class NewJob:
     submitted_by: str = ""
     when_lost: WhenLost = WhenLost.FAIL
     unique: str = ""
+    family: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +148,7 @@ class Job:
     error: JobError | None = None
     progress: Progress | None = None
     unique: str = ""
+    family: str = ""
     losses: int = 0
 
     @property

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -39,6 +39,63 @@ Duplicate = Callable[[Job, JobKey], Job]
 """Makes of a job, and of the key of the one that lives in its place, what is kept of it: it has ended."""
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The instants from *since* on and before *until*; None: without a bound."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+ALWAYS = Span()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A job's place in a search: the instant that sorts it, and its number, which tells equals apart."""
+
+    at: datetime
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """Jobs that somebody looks for: those of *families*, or where *scopes* are given those of them alone.
+
+    Each filter that is not empty is to be met by one of its values: *kinds* in any (ASCII) case, *labels* by
+    the label of each name. *text* is part of the id, the kind, a label of *text_labels*, or the error's code
+    or message, in any case. *started*: when the job began, or was submitted where it has not begun.
+    They are sorted by that instant, or, *by_end*, by their end: what has not ended is then left out.
+    *after*: only those behind that place.
+    """
+
+    queue: str
+    families: Sequence[str] = ()
+    scopes: Sequence[str] | None = None
+    states: frozenset[State] = frozenset()
+    kinds: Sequence[str] = ()
+    labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    text: str = ""
+    text_labels: Sequence[str] = ()
+    started: Span = ALWAYS
+    ended: Span = ALWAYS
+    by_end: bool = False
+    oldest_first: bool = False
+    after: Place | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of a search. *onward*: where the next one goes on; None: there is none.
+
+    A page may be short, or empty, and have one behind it all the same: only so many jobs are looked at.
+    """
+
+    jobs: Sequence[Job]
+    onward: Place | None
+
+
 class JobStore(Protocol):
     """Durable jobs. Every write is on disk before its call returns; `tests/stores` holds the contract.
 
@@ -66,6 +123,15 @@ class JobStore(Protocol):
 
     async def oldest_first(self, scope: str, *, after: int, limit: int) -> Sequence[Job]:
         """Return jobs of *scope*, oldest first, whose number is above *after*."""
+
+    async def search(self, search: Search) -> Found:
+        """Return jobs that have a family, without their payloads and results.
+
+        Jobs that have ended in a scope that is closed are gone for a search, as what they belonged to is.
+        """
+
+    async def known(self, keys: Sequence[JobKey]) -> Mapping[JobKey, Job]:
+        """Return those jobs of *keys* that there are, without their payloads and results."""
 
     async def live(self, scope: str) -> Sequence[Job]:
         """Return the jobs of *scope*, and of every scope below it (`scope/...`), that have not ended."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from weft.catalog import scopes
-from weft.catalog.item_types import Dedup
+from weft.catalog.item_types import Dedup, RunsAs
 from weft.catalog.model import Item
 from weft.contracts.core import InvokeType
 from weft.engine.jobs import JobKey, NewJob, WhenLost
@@ -15,7 +15,7 @@ from weft.engine.jobs import JobKey, NewJob, WhenLost
 class Run:
     """*user* is an object id of *tenant*. *request_id*: of the call, or whatever else began it.
 
-    *rerun_of*: the id of the job of the item that this one repeats; "": none.
+    *runs_as*: what the job is at its workload, where that is not what it is here. *rerun_of*: the id of the job of the item that this one repeats; "": none.
     """
 
     item: Item
@@ -28,10 +28,12 @@ class Run:
     user_name: str
     request_id: str
     rerun_of: str = ""
+    runs_as: RunsAs | None = None
 
 
 def new_job(run: Run, id: str) -> NewJob:
     item = run.item
+    job_type = run.job_type if run.runs_as is None else run.runs_as.job_type
     return NewJob(
         key=JobKey(scopes.of_item(item.workspace, item.id), id),
         queue=scopes.CORE,
@@ -47,11 +49,13 @@ def new_job(run: Run, id: str) -> NewJob:
             "request_id": run.request_id,
             "user": run.user,
             "user_name": run.user_name,
+            **scopes.labels_of(run.runs_as),
             **({"rerun_of": run.rerun_of} if run.rerun_of else {}),
         },
         submitted_by=run.user,
         when_lost=WhenLost.ADOPT,
-        unique=unique(item, run.job_type, run.dedup, run.user),
+        unique=unique(item, job_type, run.dedup, run.user),
+        family=scopes.of_workspace(item.workspace),
     )
 
 

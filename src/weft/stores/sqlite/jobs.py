@@ -97,10 +97,10 @@ def expire_leases(db: Connection, now: datetime) -> int:
 
 
 def close_scope(db: Connection, scope: str) -> None:
-    reach = _reach(scope)
+    bounds = reach(scope)
     with db:
         db.execute(SQL["close_scope"], {"scope": scope})
-        db.execute(SQL["close_scopes_below"], {"below": reach["below"], "after": reach["after"]})
+        db.execute(SQL["close_scopes_below"], {"below": bounds["below"], "after": bounds["after"]})
 
 
 def delete(db: Connection, key: JobKey) -> bool:
@@ -162,7 +162,7 @@ def oldest_first(db: Connection, scope: str, after: int, limit: int) -> Sequence
 
 
 def live(db: Connection, scope: str) -> Sequence[Job]:
-    rows = db.execute(SQL["live"], _reach(scope))
+    rows = db.execute(SQL["live"], reach(scope))
     return [job_of(row) for row in rows]
 
 
@@ -196,19 +196,28 @@ def _living_twin(db: Connection, job: Job) -> JobKey | None:
 
 
 def _live_below(db: Connection, family: str) -> int:
-    return int(db.execute(SQL["live_below"], _reach(family)).get)
+    return int(db.execute(SQL["live_below"], reach(family)).get)
 
 
 def _insert_row(db: Connection, job: Job) -> int | None:
     """Return the job's number, or None where its key is taken."""
     row = row_of(job)
     db.execute(SQL["insert"], row)
-    if not db.changes() and _open_scope(db, job.key.scope):
+    if not db.changes() and _open_for(db, job):
         db.execute(SQL["insert"], row)
     return db.last_insert_rowid() if db.changes() else None
 
 
-def _open_scope(db: Connection, scope: str) -> bool:
+def _open_for(db: Connection, job: Job) -> bool:
+    """Return whether the job's scope or its family was not known before. Raises ScopeClosed."""
+    is_new = open_scope(db, job.key.scope)
+    if job.family:
+        db.execute(SQL["open_family"], {"family": job.family})
+        is_new = is_new or db.changes() > 0
+    return is_new
+
+
+def open_scope(db: Connection, scope: str) -> bool:
     """Return whether *scope* was not known before. Raises ScopeClosed where it, or one above, is closed."""
     is_closed = db.execute(SQL["is_closed"], {"scope": scope}).get
     if is_closed is None:
@@ -232,7 +241,8 @@ def _those_above(scope: str) -> list[str]:
     return ["/".join(parts[:count]) for count in range(1, len(parts))]
 
 
-def _reach(scope: str) -> Bindings:
+def reach(scope: str) -> Bindings:
+    """Return what binds a scope and those below it."""
     # "0" follows "/": all scopes below lie between the two.
     return {"scope": scope, "below": scope + "/", "after": scope + "0"}
 

@@ -6,15 +6,17 @@ INSERT INTO jobs (
     scope, id, queue, kind, state, submitted_at, available_at, started_at, ended_at,
     cancel_requested_at, cancel_requested_by, attempt, epoch, worker, lease_until, send_deadline,
     when_lost, submitted_by, fingerprint, labels,
-    progress_done, progress_total, progress_text, payload, result, error, unique_key, losses
+    progress_done, progress_total, progress_text, payload, result, error, unique_key, losses, family
 )
 SELECT
     number, :id, :queue, :kind, :state, :submitted_at, :available_at, :started_at, :ended_at,
     :cancel_requested_at, :cancel_requested_by, :attempt, :epoch, :worker, :lease_until, :send_deadline,
     :when_lost, :submitted_by, :fingerprint, :labels,
-    :progress_done, :progress_total, :progress_text, :payload, :result, :error, :unique_key, :losses
+    :progress_done, :progress_total, :progress_text, :payload, :result, :error, :unique_key, :losses,
+    (SELECT families.number FROM scopes AS families WHERE families.name = :family)
 FROM scopes
 WHERE name = :scope AND NOT is_closed
+    AND (:family IS NULL OR EXISTS (SELECT 1 FROM scopes AS families WHERE families.name = :family))
     -- ON CONFLICT would use up a number for a job that is known, and so write for a request that changes nothing.
     AND NOT EXISTS (SELECT 1 FROM jobs AS known WHERE known.scope = scopes.number AND known.id = :id)
 
@@ -36,6 +38,10 @@ WHERE NOT EXISTS (
     SELECT 1 FROM json_each(:above) AS above JOIN scopes ON scopes.name = above.value
     WHERE scopes.is_closed
 )
+
+-- name: open_family
+INSERT INTO scopes (name)
+SELECT :family WHERE NOT EXISTS (SELECT 1 FROM scopes WHERE name = :family)
 
 -- name: close_scope
 INSERT INTO scopes (name, is_closed) VALUES (:scope, TRUE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from math import nan
 from typing import Any
@@ -51,7 +51,7 @@ def job_of(row: Row) -> Job:
         number, _, id, queue, kind, state, submitted_at, available_at, started_at, ended_at,
         cancel_requested_at, cancel_requested_by, attempt, epoch, worker, lease_until, send_deadline,
         when_lost, submitted_by, fingerprint, labels, done, total, text, payload, result, error,
-        unique_key, losses, scope, large,
+        unique_key, losses, family, scope, large,
     ) = row  # fmt: skip
     return Job(
         key=JobKey(scope, id),
@@ -79,6 +79,7 @@ def job_of(row: Row) -> Job:
         error=None if error is None else _error_of(error),
         progress=None if text is None else Progress(_number(done), _number(total), text),
         unique=unique_key or "",
+        family="" if family is None else above(scope),
         losses=losses,
     )
 
@@ -114,6 +115,7 @@ def row_of(job: Job) -> Bindings:
         "result": job.result,
         "error": _error_text(job.error),
         "unique_key": job.unique or None,
+        "family": _family(job),
         "losses": job.losses,
     }
 
@@ -162,8 +164,13 @@ def line_of(row: Row) -> LogLine:
     return LogLine(number, instant(at), level, text)
 
 
+def json_array(values: Iterable[str] | Iterable[int]) -> str:
+    """Return what `json_each` of SQLite lists."""
+    return _encode(list(values)).decode()
+
+
 def workspace_of(row: Row) -> Workspace:
-    id, tenant, display_name, description, created_at, number = row
+    id, tenant, display_name, description, created_at, number, capacity = row
     return Workspace(
         id=id,
         tenant=tenant,
@@ -171,11 +178,12 @@ def workspace_of(row: Row) -> Workspace:
         description=description,
         created_at=instant(created_at),
         number=number,
+        capacity=capacity,
     )
 
 
 def item_of(row: Row) -> Item:
-    id, workspace, type, display_name, description, created_at, number = row
+    id, workspace, type, display_name, description, created_at, number, folder = row
     return Item(
         id=id,
         workspace=workspace,
@@ -184,7 +192,19 @@ def item_of(row: Row) -> Item:
         description=description,
         created_at=instant(created_at),
         number=number,
+        folder=folder,
     )
+
+
+def above(scope: str) -> str:
+    """Return "a/b" for "a/b/c"."""
+    return scope.rpartition("/")[0]
+
+
+def _family(job: Job) -> str | None:
+    if job.family and job.family != above(job.key.scope):
+        raise ValueError(f"{job.family!r} is not the scope above {job.key.scope!r}")
+    return job.family or None
 
 
 def _labels_text(labels: Mapping[str, str]) -> str:
