@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 from uuid import uuid4
 
 from weft.catalog import scopes
-from weft.catalog.errors import ItemNotFound, ItemRefused, NameTaken, RoleTooLow, WorkspaceNotFound
+from weft.catalog.capacities import check_capacity
+from weft.catalog.errors import (
+    ItemNotFound,
+    ItemRefused,
+    NameTaken,
+    RoleTooLow,
+    WorkspaceNotFound,
+)
+from weft.catalog.exports import Exports
+from weft.catalog.folders import Folders
 from weft.catalog.locks import Locks
-from weft.catalog.model import Item, Principal, Role, Workspace
+from weft.catalog.model import EVERYWHERE, Item, Principal, Role, Within, Workspace
+from weft.catalog.operations import Operations
 from weft.catalog.ports import CatalogStore, ItemLifecycle, NoLifecycle
 from weft.catalog.principals import as_known
 from weft.engine.engine import Engine
@@ -55,6 +65,9 @@ class Catalog:
         self._stop_seconds = stop_seconds
         self._lifecycle = lifecycle or NoLifecycle()
         self._new_id = new_id
+        self.folders = Folders(store, self.workspace, clock, new_id)
+        self.exports = Exports(store, self.workspace, self.folders)
+        self.operations = Operations(store, clock, new_id)
         self._being_made: set[str] = set()
         self._items = Locks()  # what is told of one item is told, and kept, one after the other
         self._names = Locks()  # a name that an update is about to take is nobody else's meanwhile
@@ -62,23 +75,35 @@ class Catalog:
     # ---- workspaces
 
     async def create_workspace(
-        self, caller: Principal, display_name: str, *, description: str | None = None
+        self,
+        caller: Principal,
+        display_name: str,
+        *,
+        description: str | None = None,
+        capacity: str | None = None,
     ) -> Workspace:
-        """Make a workspace whose Admin is the caller. Raises NameTaken."""
+        """Make a workspace whose Admin is the caller. Raises NameTaken, CapacityNotFound."""
+        check_capacity(caller.tenant, capacity)
         workspace = Workspace(
             id=self._new_id(),
             tenant=caller.tenant,
             display_name=display_name,
             description=description,
             created_at=self._clock.now(),
+            capacity=capacity,
         )
         if not await self._store.add_workspace(workspace, as_known(caller)):
             raise NameTaken(display_name)
         return workspace
 
-    async def workspaces(self, caller: Principal, *, after: int, limit: int) -> Sequence[Workspace]:
-        """Return the caller's workspaces, oldest first, above number *after*."""
-        return await self._store.workspaces(caller.tenant, caller.id, after=after, limit=limit)
+    async def workspaces(
+        self, caller: Principal, *, roles: Collection[Role] | None = None, after: int, limit: int
+    ) -> Sequence[Workspace]:
+        """Return the caller's workspaces, oldest first, above number *after*.
+
+        *roles*: only those in which the caller is one of these.
+        """
+        return await self._store.workspaces(caller.tenant, caller.id, roles=roles, after=after, limit=limit)
 
     async def workspace(self, caller: Principal, id: str, *, needs: Role = Role.VIEWER) -> Workspace:
         """Raises WorkspaceNotFound, and RoleTooLow where the caller's role is less than *needs*."""
@@ -91,6 +116,34 @@ class Catalog:
         """Raises WorkspaceNotFound."""
         _, role = await self._entered(caller, workspace)
         return role
+
+    async def update_workspace(
+        self,
+        caller: Principal,
+        id: str,
+        *,
+        display_name: str | None = None,
+        description: str | None = None,
+    ) -> Workspace:
+        """Change what is given of a workspace, and return it; needs Admin.
+
+        Raises WorkspaceNotFound, RoleTooLow, NameTaken.
+        """
+        await self.workspace(caller, id, needs=Role.ADMIN)
+        changed = await self._store.update_workspace(id, display_name=display_name, description=description)
+        if changed is None:
+            raise WorkspaceNotFound(id)
+        return changed
+
+    async def assign_capacity(self, caller: Principal, id: str, capacity: str | None) -> None:
+        """Assign a workspace to a capacity, None: to none; needs Admin.
+
+        Raises WorkspaceNotFound, RoleTooLow, CapacityNotFound.
+        """
+        await self.workspace(caller, id, needs=Role.ADMIN)
+        check_capacity(caller.tenant, capacity)
+        if not await self._store.assign_capacity(id, capacity):
+            raise WorkspaceNotFound(id)
 
     async def delete_workspace(self, caller: Principal, id: str) -> None:
         """Stop all jobs of its items, tell their workloads, then delete it whole; needs Admin.
@@ -110,7 +163,7 @@ class Catalog:
 
     # ---- items
 
-    async def create_item(
+    async def create_item(  # noqa: PLR0913 - each says one thing of the item
         self,
         caller: Principal,
         workspace: str,
@@ -118,15 +171,17 @@ class Catalog:
         *,
         display_name: str,
         description: str | None = None,
+        folder: str | None = None,
         payload: bytes = b"",
         definition: bytes = b"",
     ) -> Item:
         """Make an item, if its workload agrees; needs Contributor.
 
-        *payload* is for the workload alone: it is not kept. Raises WorkspaceNotFound, RoleTooLow, NameTaken,
-        and ItemRefused: then there is no item.
+        *payload* is for the workload alone: it is not kept. Raises WorkspaceNotFound, RoleTooLow,
+        FolderNotFound, NameTaken, and ItemRefused: then there is no item.
         """
         await self.workspace(caller, workspace, needs=Role.CONTRIBUTOR)
+        await self.folders.check(workspace, folder)
         item = Item(
             id=self._new_id(),
             workspace=workspace,
@@ -134,6 +189,7 @@ class Catalog:
             display_name=display_name,
             description=description,
             created_at=self._clock.now(),
+            folder=folder,
         )
         self._being_made.add(item.id)
         try:
@@ -145,14 +201,22 @@ class Catalog:
         return item
 
     async def items(
-        self, caller: Principal, workspace: str, *, type: str | None, after: int, limit: int
+        self,
+        caller: Principal,
+        workspace: str,
+        *,
+        type: str | None,
+        within: Within = EVERYWHERE,
+        after: int,
+        limit: int,
     ) -> Sequence[Item]:
         """Return the items, of *type* if given, oldest first, above number *after*.
 
-        Raises WorkspaceNotFound.
+        Raises WorkspaceNotFound, FolderNotFound.
         """
         await self.workspace(caller, workspace)
-        return await self._store.items(workspace, type=type, after=after, limit=limit)
+        await self.folders.check(workspace, within.root)
+        return await self._store.items(workspace, type=type, within=within, after=after, limit=limit)
 
     async def item(self, caller: Principal, workspace: str, id: str, *, needs: Role = Role.VIEWER) -> Item:
         """Raises WorkspaceNotFound, RoleTooLow, ItemNotFound."""
@@ -193,6 +257,17 @@ class Catalog:
                 await self._change(caller, changed, definition)
         return changed
 
+    async def move_item(self, caller: Principal, workspace: str, id: str, folder: str | None) -> Item:
+        """Put an item into a folder of its workspace, None: to the top; needs Contributor.
+
+        Raises WorkspaceNotFound, RoleTooLow, ItemNotFound, FolderNotFound.
+        """
+        await self.item(caller, workspace, id, needs=Role.CONTRIBUTOR)
+        moved = await self._store.move_item(workspace, id, folder)
+        if moved is None:
+            raise ItemNotFound(workspace, id)
+        return moved
+
     async def delete_item(self, caller: Principal, workspace: str, id: str) -> None:
         """Stop the item's jobs, tell its workload, then delete it; needs Contributor.
 
@@ -207,12 +282,13 @@ class Catalog:
     async def sweep(self) -> None:
         """Remove items whose making was cut off, by a crash or by a workload that did not answer.
 
-        Their workloads may have heard of them, and are told on nobody's behalf. A maintenance duty: it takes
-        some at a time.
+        Their workloads may have heard of them, and are told on nobody's behalf. So go the operations that
+        nobody can ask for any more. A maintenance duty: it takes some at a time.
         """
         before = self._clock.now() - LEFT_BEHIND_AFTER
         hidden = await self._store.hidden_items(before, limit=TOLD_AT_ONCE)
         await _all(self._sweep(item) for item in hidden if item.id not in self._being_made)
+        await self.operations.forget()
 
     # ---- steps
 
@@ -238,6 +314,7 @@ class Catalog:
             kept = await self._store.add_item(item, definition=definition, is_visible=False)
         if not kept:
             await self.workspace(caller, item.workspace)  # it may have been deleted meanwhile
+            await self.folders.check(item.workspace, item.folder)
             raise NameTaken(item.display_name)
 
     async def _ask_to_create(self, caller: Principal, item: Item, payload: bytes, definition: bytes) -> None:

@@ -30,6 +30,67 @@ class NameTaken(CatalogError):
         self.name = name
 
 
+class FolderNotFound(CatalogError):
+    """No such folder in the workspace."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(f"no folder {folder!r}")
+        self.folder = folder
+
+
+class FolderNameTaken(NameTaken):
+    """Another folder at the same place has the name."""
+
+
+class FolderNotEmpty(CatalogError):
+    def __init__(self, folder: str) -> None:
+        super().__init__(f"folder {folder!r} holds items or folders")
+        self.folder = folder
+
+
+class FolderTooDeep(CatalogError):
+    """A folder in *parent* would lie, or hold others, more than *deepest* levels below the workspace."""
+
+    def __init__(self, parent: str, deepest: int) -> None:
+        super().__init__(f"folder {parent!r}: there are at most {deepest} levels of folders")
+        self.parent = parent
+        self.deepest = deepest
+
+
+class FolderLoop(CatalogError):
+    """A folder cannot be moved into itself, or into one that lies below it."""
+
+    def __init__(self, folder: str, target: str) -> None:
+        super().__init__(f"folder {folder!r} cannot be moved into {target!r}, which lies below it")
+        self.folder = folder
+        self.target = target
+
+
+class CapacityNotFound(CatalogError):
+    def __init__(self, capacity: str) -> None:
+        super().__init__(f"no capacity {capacity!r}")
+        self.capacity = capacity
+
+
+class OperationNotFound(CatalogError):
+    """No such long-running operation, or one of somebody else."""
+
+    def __init__(self, operation: str) -> None:
+        super().__init__(f"no operation {operation!r}")
+        self.operation = operation
+
+
+class OperationHasNoResult(CatalogError):
+    pass
+
+
+class ExportTooLarge(CatalogError):
+    def __init__(self, bytes: int, most_bytes: int) -> None:
+        super().__init__(f"the definitions have {bytes} bytes, {most_bytes} are exported at once")
+        self.bytes = bytes
+        self.most_bytes = most_bytes
+
+
 class RoleTooLow(CatalogError):
     def __init__(self, needed: str) -> None:
         super().__init__(f"needs the role {needed} in the workspace")

@@ -74,7 +74,7 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """Where a list looks: in the folder *root*, None: the workspace; where deep, in all folders below it too."""
+    """Where a list looks: in the folder *root*, None: the workspace; if deep, in all folders below, too."""
 
     root: str | None = None
     is_deep: bool = True

@@ -1,7 +1,4 @@
-"""Our answers beside those of the live service, for every recorded run, get and cancel of a job.
-
-Workspaces, whose recordings lie in the other file, are compared as far as they are served.
-"""
+"""Our answers beside those of the live service, for every recorded run, get and cancel of a job."""
 
 from __future__ import annotations
 
@@ -40,25 +37,8 @@ def named(pair: Pair) -> str:
 RUNS = recorded("core-jobs.jsonl", lambda pair: pair.route == INSTANCES and pair.method == "POST")
 GETS = recorded("core-jobs.jsonl", lambda pair: pair.route == f"{INSTANCES}/{{}}")
 CANCELS = recorded("core-jobs.jsonl", lambda pair: pair.route == f"{INSTANCES}/{{}}/cancel")
-SERVED_NEIGHBOURS = {
-    ("GET", "/v1/workspaces/{}/items"),
-    ("DELETE", "/v1/workspaces/{}"),
-    ("DELETE", "/v1/workspaces/{}/items/{}"),
-    ("POST", "/v1/workspaces"),
-}
-NEIGHBOURS = recorded(
-    "core-neighbours.jsonl", lambda pair: (pair.method, pair.route) in SERVED_NEIGHBOURS and not pair.query
-)
-COLLECTIONS = {"notebooks": "Notebook", "dataPipelines": "DataPipeline"}
-UPDATES = recorded(
-    "core-neighbours.jsonl",
-    lambda pair: pair.method == "PATCH" and pair.route.split("/")[-2] in COLLECTIONS,
-)
-
-
 def test_the_recordings_hold_what_these_tests_are_about() -> None:
-    assert (len(RUNS), len(GETS), len(CANCELS), len(UPDATES)) == (14, 20, 5, 6)
-    assert len(NEIGHBOURS) >= 9
+    assert (len(RUNS), len(GETS), len(CANCELS)) == (14, 20, 5)
 
 
 async def replay(served: Served, pair: Pair, target: str) -> Answer:
@@ -119,41 +99,6 @@ async def test_a_cancel_is_answered_as_recorded(served: Served, pair: Pair) -> N
     ours = await replay(served, pair, f"{place.instance(id)}/cancel")
 
     assert differences(pair, ours) == []
-
-
-@pytest.mark.parametrize("pair", NEIGHBOURS, ids=named)
-async def test_workspaces_and_items_are_answered_as_recorded(served: Served, pair: Pair) -> None:
-    workspace = await served.made("/v1/workspaces", {"displayName": "plans"})
-    target = pair.path.replace(pair.ids[0], workspace) if pair.ids else pair.path
-    if len(pair.ids) == 2:
-        target = target.replace(pair.ids[1], await served.item(workspace, "sales"))
-
-    ours = await replay(served, pair, target)
-
-    assert _without_capacity(differences(pair, ours)) == []
-
-
-@pytest.mark.parametrize("pair", UPDATES, ids=named)
-async def test_an_update_of_an_item_is_answered_as_recorded_for_the_collection_of_its_type(
-    served: Served, pair: Pair
-) -> None:
-    workspace = await served.made("/v1/workspaces", {"displayName": "plans"})
-    item_type = COLLECTIONS[pair.route.split("/")[-2]]
-    item = await served.item(workspace, "fabcli000001", item_type=item_type)
-
-    ours = await replay(served, pair, f"/v1/workspaces/{workspace}/items/{item}")
-
-    # Only the collections of a type send an ETag, and it is empty.
-    assert differences(pair, ours, free=frozenset({"etag", "access-control-expose-headers"})) == []
-
-
-def _without_capacity(found: list[str]) -> list[str]:
-    """A workspace here has no capacity, so its id is not shown (docs/fidelity.md)."""
-    return [
-        difference
-        for difference in found
-        if "recorded ['id', 'displayName', 'type', 'capacityId']" not in difference
-    ]
 
 
 def test_the_comparison_sees_what_it_is_for(shared: Path) -> None:

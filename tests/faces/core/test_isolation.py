@@ -461,7 +461,7 @@ async def test_an_unknown_path_is_not_found(served: Served, target: str) -> None
         ("OPTIONS", "/v1/workspaces", "GET, POST"),
         ("TRACE", "/v1/workspaces", "GET, POST"),
         ("PUT", "/v1/workspaces", "GET, POST"),
-        ("POST", "/v1/workspaces/{w}", "DELETE, GET"),
+        ("POST", "/v1/workspaces/{w}", "DELETE, GET, PATCH"),
         ("DELETE", "/v1/workspaces/{w}/items", "GET, POST"),
         ("PUT", "/v1/workspaces/{w}/items/{i}", "DELETE, GET, PATCH"),
         ("GET", "/v1/workspaces/{w}/items/{i}/getDefinition", "POST"),

@@ -16,13 +16,18 @@ ON_EVERY_ANSWER = {
     "X-Frame-Options": "deny",
 }
 STRICT_TRANSPORT = "max-age=31536000; includeSubDomains"
-EXPOSED = ("Location", "Retry-After")
+EXPOSED = ("Location", "Retry-After", "ETag", "x-ms-operation-id")
 
 _encode = msgspec.json.Encoder().encode
 
 
 def with_body(status: int, body: object, headers: Mapping[str, str] | None = None) -> Response:
     return Response(_encode(body), status, headers, media_type=JSON)
+
+
+def as_stored(status: int, body: bytes) -> Response:
+    """Return JSON text in the way in which the service hands out results: without a charset."""
+    return Response(body, status, media_type="application/json")
 
 
 def without_body(status: int, headers: Mapping[str, str] | None = None) -> Response:

@@ -68,6 +68,10 @@ class Call:
             return None
         return paging.position_of(self.core.secret, listing, self.caller, token)
 
+    def listing(self, path: str, query: Mapping[str, str]) -> str:
+        """Return the name of the list at *path* that these parameters choose."""
+        return f"{path}?{urlencode(query)}" if query else path
+
     def onward(
         self, listing: str, last: int, path: str, query: Mapping[str, str] | None = None
     ) -> tuple[str, str]:
@@ -82,8 +86,11 @@ Handler = Callable[[Call], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
+    """*has_preview*: the address has a preview form (`beta=true`), which is this one."""
+
     handle: Handler
     scopes: Scopes
+    has_preview: bool = False
 
 
 class Endpoint(AnyEndpoint[Operation]):
@@ -101,7 +108,8 @@ class Endpoint(AnyEndpoint[Operation]):
     async def perform(self, operation: Operation, request: Request, id: str, caller: Principal) -> Response:
         operation.scopes.check(caller)
         call = Call(self._core, request, id, caller, operation.scopes)
-        _refuse_beta(call)
+        if not operation.has_preview:
+            _refuse_beta(call)
         return await operation.handle(call)
 
     def answer(self, error: Exception, id: str) -> Response:

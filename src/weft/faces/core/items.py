@@ -1,31 +1,39 @@
-"""Items: create, list, get, update, delete, their definitions; and how a call finds an item."""
+"""Items: create, list, get, update, move, delete; and how a call finds an item."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from starlette.responses import Response
 
-from weft.catalog.model import Item, Role
+from weft.catalog.errors import ItemNotFound
+from weft.catalog.fabric_types import item_type_of_collection
+from weft.catalog.model import Item, OperationKind, Role
 from weft.contracts import core as wire
-from weft.faces.core import answers, mapping
+from weft.faces.core import answers, folders, mapping, operations
 from weft.faces.core.calls import Call
 from weft.faces.core.errors import InvalidItemType
 from weft.faces.core.requests import (
     creation_payload,
-    definition_update,
     item_request,
     item_type_filter,
     item_update,
+    target_folder,
 )
-from weft.faces.http import Refusal, Refused, shown
+
+NO_VERSION = {"ETag": '""'}  # as the service sends it: items have no versions
 
 
 async def create(call: Call) -> Response:
     workspace = call.path_id("workspaceId")
     raw = await call.body()
     await call.core.catalog.workspace(call.caller, workspace, needs=Role.CONTRIBUTOR)
-    request = item_request(raw)
+    return await make(call, workspace, item_request(raw))
+
+
+async def make(call: Call, workspace: str, request: wire.CreateItemRequest) -> Response:
     item_type = call.core.directory.item_type(request.type)
     if item_type is None:
         raise InvalidItemType(request.type)
@@ -36,64 +44,72 @@ async def create(call: Call) -> Response:
         item_type,
         display_name=request.display_name,
         description=request.description,
+        folder=request.folder_id,
         payload=creation_payload(request),
         definition=b"" if request.definition is None else msgspec.json.encode(request.definition),
     )
-    return answers.with_body(201, mapping.item(made))
+    if request.definition is not None and operations.answers_later(OperationKind.CREATE, item_type):
+        return await operations.accepted(call, OperationKind.CREATE, workspace, [made.id], NO_VERSION)
+    return answers.with_body(201, mapping.item(made), NO_VERSION)
 
 
 async def list_all(call: Call) -> Response:
-    workspace = call.path_id("workspaceId")
-    item_type = _wanted_type(call)
-    path, size = f"/workspaces/{workspace}/items", call.core.page_size
-    listing = path if item_type is None else f"{path}?type={item_type}"
-    after = call.position(listing) or 0
-    found = await call.core.catalog.items(call.caller, workspace, type=item_type, after=after, limit=size + 1)
-    page = wire.Items([mapping.item(item) for item in found[:size]])
-    if len(found) > size:
-        query = None if item_type is None else {"type": item_type}
-        page.continuation_token, page.continuation_uri = call.onward(
-            listing, found[size - 1].number, path, query
-        )
-    return answers.with_body(200, page)
+    workspace, item_type = call.path_id("workspaceId"), _wanted_type(call)
+    query = {} if item_type is None else {"type": item_type}
+    found, *onward = await page(call, f"/workspaces/{workspace}/items", item_type, query)
+    return answers.with_body(200, wire.Items([mapping.item(item) for item in found], *onward))
+
+
+async def page(
+    call: Call, path: str, item_type: str | None, query: dict[str, str]
+) -> tuple[Sequence[Item], str | UnsetType, str | UnsetType]:
+    """Return a page of items, and token and address of the next one.
+
+    *query*: what the caller chose, besides the folder to look in, which is read here.
+    """
+    within, chosen = folders.wanted(call)
+    query, size = {**query, **chosen}, call.core.page_size
+    listing = call.listing(path, query)
+    found = await call.core.catalog.items(
+        call.caller,
+        call.path_id("workspaceId"),
+        type=item_type,
+        within=within,
+        after=call.position(listing) or 0,
+        limit=size + 1,
+    )
+    if len(found) <= size:
+        return found, UNSET, UNSET
+    return found[:size], *call.onward(listing, found[size - 1].number, path, query)
 
 
 async def get(call: Call) -> Response:
-    return answers.with_body(200, mapping.item(await find(call)))
+    return answers.with_body(200, mapping.item(await find(call)), NO_VERSION)
 
 
 async def update(call: Call) -> Response:
+    return answers.with_body(200, mapping.item(await change(call)), NO_VERSION)
+
+
+async def change(call: Call) -> Item:
+    """Give the item of the path another name or description, and return it."""
     raw = await call.body()
     item = await find(call, needs=Role.CONTRIBUTOR)
     request = item_update(raw)
-    changed = await call.core.catalog.update_item(
+    return await call.core.catalog.update_item(
         call.caller,
         item.workspace,
         item.id,
         display_name=request.display_name,
         description=request.description,
     )
-    return answers.with_body(200, mapping.item(changed))
 
 
-async def get_definition(call: Call) -> Response:
-    """An item that was never given a definition has one without parts."""
-    item = await find(call, needs=Role.CONTRIBUTOR)
-    kept = await call.core.catalog.definition(call.caller, item.workspace, item.id)
-    definition = (
-        msgspec.json.decode(kept, type=wire.ItemDefinition) if kept else wire.ItemDefinition(parts=[])
-    )
-    _check_format(call, definition)
-    return answers.with_body(200, wire.ItemDefinitionResponse(definition))
-
-
-async def update_definition(call: Call) -> Response:
-    _refuse_metadata(call)
+async def move(call: Call) -> Response:
     raw = await call.body()
     item = await find(call, needs=Role.CONTRIBUTOR)
-    definition = msgspec.json.encode(definition_update(raw))
-    await call.core.catalog.update_item(call.caller, item.workspace, item.id, definition=definition)
-    return answers.without_body(200)
+    moved = await call.core.catalog.move_item(call.caller, item.workspace, item.id, target_folder(raw))
+    return answers.with_body(200, wire.MovedItems([mapping.item(moved)]))
 
 
 async def delete(call: Call) -> Response:
@@ -105,12 +121,23 @@ async def delete(call: Call) -> Response:
 async def find(call: Call, *, needs: Role = Role.VIEWER) -> Item:
     """Return the item of the path, if the caller's role and scopes reach it.
 
+    Below the collection of a type, an item of another is answered as an unknown one.
     Raises Refused, WorkspaceNotFound, RoleTooLow, ItemNotFound, InsufficientScopes.
     """
     workspace, id = call.path_id("workspaceId"), call.path_id("itemId")
     item = await call.core.catalog.item(call.caller, workspace, id, needs=needs)
+    if not _is_of_collection(call, item):
+        raise ItemNotFound(workspace, id)
     call.scopes.check_for(call.caller, item.type)
     return item
+
+
+def _is_of_collection(call: Call, item: Item) -> bool:
+    collection = call.request.path_params.get("collection")
+    if collection is None:
+        return True
+    item_type = item_type_of_collection(collection)
+    return item_type is not None and item_type.lower() == item.type.lower()
 
 
 def _wanted_type(call: Call) -> str | None:
@@ -119,23 +146,3 @@ def _wanted_type(call: Call) -> str | None:
     if given is None:
         return None
     return call.core.directory.item_type(given) or item_type_filter(given)
-
-
-def _check_format(call: Call, definition: wire.ItemDefinition) -> None:
-    """A definition is kept in the one format in which it was given. Raises Refused."""
-    wanted = call.query("format")
-    if wanted is not None and wanted != (definition.format or UNSET):
-        raise Refused(
-            Refusal.BAD_PARAMETER, "format", f"the definition is not there in the format {shown(wanted)}"
-        )
-
-
-def _refuse_metadata(call: Call) -> None:
-    """Who wants name and description changed along must not believe that they were. Raises Refused."""
-    given = call.query("updateMetadata")
-    if given is not None and given.lower() != "false":
-        raise Refused(
-            Refusal.BAD_PARAMETER,
-            "updateMetadata",
-            f"metadata is not taken from a definition: updateMetadata={shown(given)}",
-        )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
-from weft.catalog.model import Item, Workspace
+from weft.catalog.capacities import Capacity
+from weft.catalog.model import Folder, Item, Operation, Workspace
 from weft.contracts import core as wire
 from weft.engine.jobs import Job, JobError
 from weft.engine.lifecycle import State
@@ -20,6 +21,11 @@ STATUS = {
     State.CANCELLED: wire.Status.CANCELLED,
     State.DEDUPED: wire.Status.DEDUPED,
 }
+
+# A workspace's region is one of a closed list of words: the recorded one, which says nothing of this server.
+REGION = "West Europe"
+ONELAKE = "onelake.dfs.fabric.microsoft.com"
+ONELAKE_BLOB = "onelake.blob.fabric.microsoft.com"
 
 FAILED = wire.FailureCode.FAILED.value
 NO_DETAIL = "Job instance failed without detail error"
@@ -62,8 +68,42 @@ def workspace(known: Workspace) -> wire.Workspace:
     return wire.Workspace(
         id=known.id,
         display_name=known.display_name,
-        description=UNSET if known.description is None else known.description,
+        description=_given(known),
+        capacity_id=UNSET if known.capacity is None else known.capacity,
     )
+
+
+def workspace_info(known: Workspace) -> wire.WorkspaceInfo:
+    if known.capacity is None:
+        return wire.WorkspaceInfo(id=known.id, display_name=known.display_name, description=_given(known))
+    return wire.WorkspaceInfo(
+        id=known.id,
+        display_name=known.display_name,
+        description=_given(known),
+        capacity_id=known.capacity,
+        capacity_region=REGION,
+        one_lake_endpoints=wire.OneLakeEndpoints(f"https://{ONELAKE_BLOB}", f"https://{ONELAKE}"),
+        capacity_assignment_progress="Completed",
+    )
+
+
+def capacity(known: Capacity) -> wire.Capacity:
+    return wire.Capacity(known.id, known.display_name, known.sku, known.region)
+
+
+def folder(known: Folder) -> wire.Folder:
+    return wire.Folder(
+        id=known.id,
+        display_name=known.display_name,
+        parent_folder_id=UNSET if known.parent is None else known.parent,
+        workspace_id=known.workspace,
+    )
+
+
+def operation_state(known: Operation) -> wire.OperationState:
+    """Return the state of an operation, whose work was done when it was begun."""
+    began = utc(known.created_at)
+    return wire.OperationState("Succeeded", began, began, percent_complete=100, error=None)
 
 
 def item(known: Item) -> wire.Item:
@@ -71,9 +111,39 @@ def item(known: Item) -> wire.Item:
         id=known.id,
         type=known.type,
         display_name=known.display_name,
-        description=UNSET if known.description is None else known.description,
+        description=_given(known),
         workspace_id=known.workspace,
+        folder_id=UNSET if known.folder is None else known.folder,
     )
+
+
+def typed_item(known: Item) -> wire.TypedItem:
+    return wire.TypedItem(
+        id=known.id,
+        type=known.type,
+        display_name=known.display_name,
+        description=_given(known),
+        workspace_id=known.workspace,
+        folder_id=UNSET if known.folder is None else known.folder,
+        properties=_properties(known),
+    )
+
+
+def _properties(known: Item) -> wire.LakehouseProperties | wire.SparkJobDefinitionProperties | UnsetType:
+    root = f"https://{ONELAKE}/{known.workspace}/{known.id}"
+    match known.type:
+        case "Lakehouse":
+            # Not InProgress, as that of a new one is: who waits for it would wait for ever.
+            no_endpoint = wire.SqlEndpointProperties(None, None, provisioning_status="Failed")
+            return wire.LakehouseProperties(f"{root}/Tables", f"{root}/Files", no_endpoint)
+        case "SparkJobDefinition":
+            return wire.SparkJobDefinitionProperties(root)
+        case _:
+            return UNSET
+
+
+def _given(known: Workspace | Item) -> str | UnsetType:
+    return UNSET if known.description is None else known.description
 
 
 def utc(instant: datetime) -> str:

@@ -79,8 +79,8 @@ def target_folder(raw: bytes) -> str | None:
     return None if target is None else canonical_uuid(target, "targetFolderId")
 
 
-def exported_items(raw: bytes) -> list[str] | None:
-    """Return the ids of the items to export; None for all. Raises Refused."""
+def exported_items(raw: bytes) -> list[str]:
+    """Return the ids of the items to export; none for all. Raises Refused."""
     request = decode(raw, wire.BulkExportItemDefinitionsRequest)
     if request.mode not in ("All", "Selective"):
         raise _bad_body("mode", f"mode must be All or Selective, not {shown(request.mode)}")
@@ -89,7 +89,7 @@ def exported_items(raw: bytes) -> list[str] | None:
         raise _bad_body("items", f"items has {len(given)} entries, {MOST_EXPORTED} are allowed")
     ids = [canonical_uuid(item.id, f"items[{index}].id") for index, item in enumerate(given)]
     if request.mode == "All":
-        return None
+        return []
     if not ids:
         raise _bad_body("items", "items is needed where mode is Selective")
     return list(dict.fromkeys(ids))
@@ -322,7 +322,7 @@ def _check_changes(display_name: str | None, description: str | None, longest: i
 
 
 def _check_folder_name(name: str) -> None:
-    """The rules are those of Learn, "Create folders in workspaces", and what the service was seen to refuse."""
+    """The rules are those of Learn, "Create folders in workspaces", and what the service refuses besides."""
     if not name.strip():
         raise InvalidFolderName(name, "must not be empty")
     if len(name) > LONGEST_FOLDER_NAME:

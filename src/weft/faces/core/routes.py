@@ -10,6 +10,7 @@ from weft.faces.core import (
     access,
     capacities,
     control,
+    definitions,
     folders,
     instances,
     items,
@@ -30,7 +31,7 @@ Operations = Mapping[str, Operation]
 
 WORKSPACE = "/workspaces/{workspaceId}"
 ITEM = f"{WORKSPACE}/items/{{itemId}}"
-TYPED = f"{WORKSPACE}/{{collection}}/{{itemId}}"
+TYPED = f"{WORKSPACE}{typed.TYPED}"
 
 # `instances` is no job type: addresses that say so come first.
 JOBS: dict[str, Operations] = {
@@ -51,19 +52,26 @@ ADDRESSES: Mapping[str, Operations] = {
     },
     WORKSPACE: {
         "GET": Operation(workspaces.get, access.READ_WORKSPACES),
+        "PATCH": Operation(workspaces.update, access.WRITE_WORKSPACES),
         "DELETE": Operation(workspaces.delete, access.WRITE_WORKSPACES),
     },
+    f"{WORKSPACE}/assignToCapacity": {"POST": Operation(workspaces.assign, access.ASSIGN_CAPACITY)},
+    f"{WORKSPACE}/unassignFromCapacity": {"POST": Operation(workspaces.unassign, access.ASSIGN_CAPACITY)},
     f"{WORKSPACE}/items": {
         "GET": Operation(items.list_all, access.LIST_ITEMS),
         "POST": Operation(items.create, access.WRITE_ITEMS),
+    },
+    f"{WORKSPACE}/items/bulkExportDefinitions": {
+        "POST": Operation(definitions.export, access.EXPORT_ITEMS, has_preview=True)
     },
     ITEM: {
         "GET": Operation(items.get, access.READ_ITEMS),
         "PATCH": Operation(items.update, access.WRITE_ITEMS),
         "DELETE": Operation(items.delete, access.WRITE_ITEMS),
     },
-    f"{ITEM}/getDefinition": {"POST": Operation(items.get_definition, access.WRITE_ITEMS)},
-    f"{ITEM}/updateDefinition": {"POST": Operation(items.update_definition, access.WRITE_ITEMS)},
+    f"{ITEM}/getDefinition": {"POST": Operation(definitions.get, access.WRITE_ITEMS)},
+    f"{ITEM}/updateDefinition": {"POST": Operation(definitions.update, access.WRITE_ITEMS)},
+    f"{ITEM}/move": {"POST": Operation(items.move, access.WRITE_WORKSPACES)},
 }
 
 # What is asked most comes first: addresses are tried one after the other.

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from weft.catalog.hosted_items import HostedItem, ItemKey, ItemState
-from weft.catalog.model import Item, Role, Workspace
+from weft.catalog.model import EVERYWHERE, Folder, Item, Operation, Role, Within, Workspace
 from weft.catalog.principals import KnownPrincipal
 from weft.catalog.roles import RoleAssignment
 from weft.engine.errors import Overloaded
 from weft.engine.jobs import Job, JobKey, LogLine, Move, Progress, Room
 from weft.engine.lifecycle import State
-from weft.engine.ports import Claim, Duplicate
+from weft.engine.ports import Claim, Duplicate, Found, Search
 from weft.engine.schedules import Occurrence, Schedule
-from weft.stores.sqlite import catalog, hosted_items, jobs, roles, schedules
+from weft.stores.sqlite import catalog, folders, hosted_items, jobs, operations, roles, schedules, searching
 from weft.stores.sqlite.database import Lock, is_synchronous_full, open_reader, open_writer, store_id
 from weft.stores.sqlite.lately import Lately
 from weft.stores.sqlite.reader import Reader
@@ -37,7 +37,7 @@ class SqliteStore:
             undo.callback(self._lock.release)
             db = open_writer(path, vfs)
             undo.callback(db.close)
-            one, many = open_reader(path, vfs), open_reader(path, vfs)
+            one, many, searches = (open_reader(path, vfs) for _ in range(3))
             self.store_id = store_id(db)
             self.synchronous_full = is_synchronous_full(db)
             undo.pop_all()
@@ -47,6 +47,7 @@ class SqliteStore:
         # A long list must not keep those waiting who ask for one thing.
         self._one = Reader(one, "store reader of one")
         self._many = Reader(many, "store reader of many")
+        self._searches = Reader(searches, "store reader of searches")
 
     @classmethod
     def open(cls, path: Path, *, writes_waiting: int, vfs: str | None = None) -> SqliteStore:
@@ -60,7 +61,7 @@ class SqliteStore:
     async def close(self) -> None:
         """Write what waits, and let another server open the file."""
         # The writer last: whoever closes last brings the log into the database, and readers may not write.
-        for thread in (self._one, self._many, self._writer):
+        for thread in (self._one, self._many, self._searches, self._writer):
             thread.stop()
             await asyncio.to_thread(thread.join)
         self._lately.forget_all()
@@ -91,6 +92,12 @@ class SqliteStore:
 
     async def oldest_first(self, scope: str, *, after: int, limit: int) -> Sequence[Job]:
         return await self._many.call(jobs.oldest_first, scope, after, limit)
+
+    async def search(self, search: Search) -> Found:
+        return await self._searches.call(searching.search, search)
+
+    async def known(self, keys: Sequence[JobKey]) -> Mapping[JobKey, Job]:
+        return await self._many.call(searching.known, keys)
 
     async def live(self, scope: str) -> Sequence[Job]:
         return await self._many.call(jobs.live, scope)
@@ -193,8 +200,24 @@ class SqliteStore:
     async def workspace(self, id: str) -> Workspace | None:
         return await self._one.call(catalog.workspace, id)
 
-    async def workspaces(self, tenant: str, principal: str, *, after: int, limit: int) -> Sequence[Workspace]:
-        return await self._many.call(catalog.workspaces, tenant, principal, after, limit)
+    async def workspaces(
+        self,
+        tenant: str,
+        principal: str,
+        *,
+        roles: Collection[Role] | None = None,
+        after: int,
+        limit: int,
+    ) -> Sequence[Workspace]:
+        return await self._many.call(catalog.workspaces, tenant, principal, roles, after, limit)
+
+    async def update_workspace(
+        self, id: str, *, display_name: str | None = None, description: str | None = None
+    ) -> Workspace | None:
+        return await self._writer.call(catalog.update_workspace, id, display_name, description)
+
+    async def assign_capacity(self, id: str, capacity: str | None) -> bool:
+        return await self._writer.call(catalog.assign_capacity, id, capacity)
 
     async def delete_workspace(self, id: str) -> Sequence[Item] | None:
         return await self._writer.call(catalog.delete_workspace, id)
@@ -217,8 +240,10 @@ class SqliteStore:
     async def item(self, workspace: str, id: str) -> Item | None:
         return await self._one.call(catalog.item, workspace, id)
 
-    async def items(self, workspace: str, *, type: str | None, after: int, limit: int) -> Sequence[Item]:
-        return await self._many.call(catalog.items, workspace, type, after, limit)
+    async def items(
+        self, workspace: str, *, type: str | None, within: Within = EVERYWHERE, after: int, limit: int
+    ) -> Sequence[Item]:
+        return await self._many.call(catalog.items, workspace, type, within, after, limit)
 
     async def item_named(self, workspace: str, type: str, display_name: str) -> str | None:
         return await self._one.call(catalog.item_named, workspace, type, display_name)
@@ -229,8 +254,48 @@ class SqliteStore:
     async def update_item(self, item: Item, *, definition: bytes = b"") -> bool:
         return await self._writer.call(catalog.update_item, item, definition)
 
+    async def definition_bytes(self, workspace: str, ids: Collection[str] | None) -> int:
+        return await self._many.call(catalog.definition_bytes, workspace, ids)
+
+    async def move_item(self, workspace: str, id: str, folder: str | None) -> Item | None:
+        return await self._writer.call(catalog.move_item, workspace, id, folder)
+
     async def delete_item(self, workspace: str, id: str) -> bool:
         return await self._writer.call(catalog.delete_item, workspace, id)
+
+    # ---- folders
+
+    async def add_folder(self, folder: Folder, *, deepest: int) -> None:
+        await self._writer.call(folders.add_folder, folder, deepest)
+
+    async def folder(self, workspace: str, id: str) -> Folder | None:
+        return await self._one.call(folders.known_folder, workspace, id)
+
+    async def folders(self, workspace: str, within: Within, *, after: int, limit: int) -> Sequence[Folder]:
+        return await self._many.call(folders.folders, workspace, within, after, limit)
+
+    async def folder_path(self, workspace: str, id: str) -> Sequence[tuple[str, str]]:
+        return await self._one.call(folders.path, workspace, id)
+
+    async def rename_folder(self, workspace: str, id: str, display_name: str) -> Folder:
+        return await self._writer.call(folders.rename_folder, workspace, id, display_name)
+
+    async def move_folder(self, workspace: str, id: str, parent: str | None, *, deepest: int) -> Folder:
+        return await self._writer.call(folders.move_folder, workspace, id, parent, deepest)
+
+    async def delete_folder(self, workspace: str, id: str) -> None:
+        await self._writer.call(folders.delete_folder, workspace, id)
+
+    # ---- long-running operations
+
+    async def add_operation(self, operation: Operation) -> None:
+        await self._writer.call(operations.add_operation, operation)
+
+    async def operation(self, id: str, *, tenant: str, principal: str) -> Operation | None:
+        return await self._one.call(operations.operation, id, tenant, principal)
+
+    async def forget_operations(self, before: datetime, limit: int) -> int:
+        return await self._writer.call(operations.forget_operations, before, limit)
 
     # ---- roles
 

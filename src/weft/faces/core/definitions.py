@@ -1,0 +1,62 @@
+"""Definitions of items: of one, and of many at once."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import UNSET
+from starlette.responses import Response
+
+from weft.catalog.model import OperationKind, Role
+from weft.contracts import core as wire
+from weft.faces.core import answers, items, operations
+from weft.faces.core.calls import Call
+from weft.faces.core.requests import definition_update, exported_items
+from weft.faces.http import Refusal, Refused, shown
+
+
+async def get(call: Call) -> Response:
+    item = await items.find(call, needs=Role.CONTRIBUTOR)
+    definition = await operations.definition_of(call, item)
+    _check_format(call, definition)
+    if operations.answers_later(OperationKind.GET_DEFINITION, item.type):
+        return await operations.accepted(call, OperationKind.GET_DEFINITION, item.workspace, [item.id])
+    return answers.with_body(200, wire.ItemDefinitionResponse(definition))
+
+
+async def update(call: Call) -> Response:
+    _refuse_metadata(call)
+    raw = await call.body()
+    item = await items.find(call, needs=Role.CONTRIBUTOR)
+    definition = msgspec.json.encode(definition_update(raw))
+    await call.core.catalog.update_item(call.caller, item.workspace, item.id, definition=definition)
+    if operations.answers_later(OperationKind.UPDATE_DEFINITION, item.type):
+        return await operations.accepted(call, OperationKind.UPDATE_DEFINITION, item.workspace, [item.id])
+    return answers.without_body(200)
+
+
+async def export(call: Call) -> Response:
+    """Begin an operation whose result is the definitions of many items of a workspace."""
+    workspace = call.path_id("workspaceId")
+    ids = exported_items(await call.body())
+    await call.core.catalog.exports.check(call.caller, workspace, ids)
+    return await operations.accepted(call, OperationKind.EXPORT, workspace, ids)
+
+
+def _check_format(call: Call, definition: wire.ItemDefinition) -> None:
+    """A definition is kept in the one format in which it was given. Raises Refused."""
+    wanted = call.query("format")
+    if wanted is not None and wanted != (definition.format or UNSET):
+        raise Refused(
+            Refusal.BAD_PARAMETER, "format", f"the definition is not there in the format {shown(wanted)}"
+        )
+
+
+def _refuse_metadata(call: Call) -> None:
+    """Who wants name and description changed along must not believe that they were. Raises Refused."""
+    given = call.query("updateMetadata")
+    if given is not None and given.lower() != "false":
+        raise Refused(
+            Refusal.BAD_PARAMETER,
+            "updateMetadata",
+            f"metadata is not taken from a definition: updateMetadata={shown(given)}",
+        )
