@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.engine.direct_store import DirectStore
 from tests.engine.virtual_time import VirtualClock, virtually
+from weft.catalog import scopes
+from weft.catalog.item_types import Backend, ItemType, RunsAs
 from weft.contracts.workload import Status
 from weft.engine.engine import Engine
 from weft.engine.events import Events
 from weft.engine.jobs import Job, JobKey, NewJob
-from weft.hosted import HostedHints, HostedLeftovers, hosted_key
+from weft.hosted import HostedHints, HostedLeftovers, hosted_key, with_builtin
+from weft.runners import workload_remote_calls, workload_wdk
 from weft.runners.workload_answers import Refused, Reported
+from weft.settings import BUILTIN_WORKLOAD, Profile, Settings
 
 LABELS = {"tenant": "t", "workspace": "w", "item_type": "T", "item": "i"}
 CALLED = NewJob(key=JobKey("core/w/i", "job"), queue="core", kind="k", labels=LABELS)
@@ -108,3 +113,47 @@ def test_a_job_that_never_came_to_its_workload_ends_where_that_is_hosted_no_more
         assert isinstance(await HostedLeftovers(engine).answer("create", job), Refused)
 
     virtually(main())
+
+
+def test_a_job_of_a_mapped_type_bears_the_names_of_the_other_at_its_workload(store: DirectStore) -> None:
+    async def main() -> None:
+        engine = Engine(store, VirtualClock(), Events())
+        labels = {**LABELS, **scopes.labels_of(RunsAs("Other", "spin"))}
+        job = await engine.submit(replace(CALLED, labels=labels))
+
+        assert hosted_key(job) == JobKey("workload/t/w/Other/i/spin", "job")
+        assert workload_wdk.read(job).path == "/workspaces/w/items/Other/i/jobTypes/spin/instances/job"
+        remote = workload_remote_calls.read(job)
+        assert remote.path.startswith("/workspaces/w/items/Other/i/jobs/")
+        assert b'"jobType":"spin"' in (remote.body or b"")
+        assert (job.kind, job.labels["item_type"]) == ("k", "T"), "here it is what was asked for"
+
+    virtually(main())
+
+
+NOTEBOOK = ItemType(
+    name="notebook",
+    backend=Backend(workload="W", audience="a", publisher_tenant="t", url="http://127.0.0.1:9"),
+)
+
+
+@pytest.mark.parametrize(
+    ("profile", "builtin", "declared", "is_hosted"),
+    [
+        (Profile.LOCAL, None, (), True),
+        (Profile.LOCAL, None, (NOTEBOOK,), False),
+        (Profile.LOCAL, True, (NOTEBOOK,), True),
+        (Profile.LOCAL, False, (), False),
+        (Profile.SERVICE, None, (), False),
+        (Profile.SERVICE, True, (), True),
+    ],
+)
+def test_what_the_server_runs_by_itself_is_hosted_where_it_is_wanted(
+    tmp_path: Path, profile: Profile, builtin: bool | None, declared: tuple[ItemType, ...], is_hosted: bool
+) -> None:
+    settings = Settings(data=tmp_path, profile=profile, builtin=builtin)
+
+    hosted = with_builtin(settings, declared)
+
+    assert hosted.workloads == (*settings.workloads, *([BUILTIN_WORKLOAD] if is_hosted else []))
+    assert with_builtin(hosted, declared) == hosted

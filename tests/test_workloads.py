@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from weft.catalog.addresses import AddressRefused
-from weft.catalog.item_types import Backend, Contract, Dedup, ItemType
+from weft.catalog.item_types import Backend, Contract, Dedup, ItemType, RunsAs
 from weft.contracts.core import InvokeType
 from weft.settings import Settings
 from weft.workloads import (
     AudienceTaken,
     ItemTypeTaken,
+    MappingRefused,
     PackageRefused,
     Registry,
     declared_item_types,
@@ -152,3 +153,65 @@ def test_a_faulty_package_is_named(tmp_path: Path) -> None:
         declared_item_types(Settings(data=tmp_path, manifests=(tmp_path / "nothing",)), "tenant")
 
     assert len(str(refused.value).splitlines()) == 2
+
+
+def test_a_published_type_without_a_workload_is_known_and_has_no_jobs(registry: Registry) -> None:
+    assert registry.item_type("lakehouse") == "Lakehouse"
+    assert registry.find("Lakehouse") is None
+    assert registry.job_type("Lakehouse", "TableMaintenance") is None
+    assert registry.endpoint("Lakehouse") is None
+
+
+def test_all_jobs_of_a_mapped_type_are_the_one_job_of_the_other() -> None:
+    registry = Registry(
+        [replace(HOSTED, on_demand=Dedup.PER_ITEM, takes_parameters=True), REMOTE],
+        mapped={"datapipeline": "contoso.here.thing/SPIN"},
+    )
+
+    found = registry.find("DATAPIPELINE")
+
+    assert found is not None
+    assert (found.name, found.takes_parameters, found.told) == ("DataPipeline", True, frozenset())
+    assert registry.job_type("DataPipeline", "Execute") == "Execute"
+    assert registry.runs_as("DataPipeline", "Execute") == RunsAs("Contoso.Here.Thing", "Spin")
+    assert registry.dedup("DataPipeline", InvokeType.MANUAL) is Dedup.PER_ITEM
+    assert registry.runs_as("Contoso.Here.Thing", "Spin") is None
+
+
+def test_a_mapped_type_without_a_job_type_has_those_of_the_other() -> None:
+    registry = Registry([HOSTED, REMOTE], mapped={"Lakehouse": "Contoso.Here.Thing", "Report": REMOTE.name})
+
+    assert registry.job_type("Lakehouse", "weave") == "Weave"
+    assert registry.job_type("Lakehouse", "TableMaintenance") is None
+    assert registry.runs_as("Lakehouse", "Weave") == RunsAs("Contoso.Here.Thing", "Weave")
+    assert registry.runs_as("Report", "whatever") == RunsAs("Contoso.There.Thing", "whatever")
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "why"),
+    [
+        ("DataPipline", "Contoso.Here.Thing", "it is none of the item types that Fabric publishes"),
+        ("DataPipeline", "Contoso.Gone.Thing", "no workload has jobs of item type 'Contoso.Gone.Thing'"),
+        ("DataPipeline", "", "no workload has jobs of item type ''"),
+        ("DataPipeline", "Contoso.Here.Thing/Knit", "has no job type 'Knit'; it has Spin, Weave"),
+        ("Notebook", "Contoso.Here.Thing", "it has jobs already"),
+        ("DataPipeline", "Notebook/Run/Now", "has no job type 'Run/Now'; it has Run"),
+    ],
+)
+def test_a_mapping_that_cannot_be_is_refused_in_one_line(name: str, target: str, why: str) -> None:
+    notebook = ItemType(name="Notebook", backend=HERE, job_types=("Run",))
+
+    with pytest.raises(MappingRefused) as refused:
+        Registry([HOSTED, notebook], mapped={name: target})
+
+    told = str(refused.value)
+    assert told.startswith(f"mapped {name} = {target!r}: ")
+    assert why in told
+    assert "\n" not in told
+
+
+def test_no_type_is_mapped_twice_nor_to_a_mapped_one() -> None:
+    with pytest.raises(MappingRefused, match="it has jobs already"):
+        Registry([HOSTED], mapped={"Lakehouse": HOSTED.name, "lakehouse": HOSTED.name})
+    with pytest.raises(MappingRefused, match="no workload has jobs of item type 'Lakehouse'"):
+        Registry([HOSTED], mapped={"Lakehouse": HOSTED.name, "Report": "Lakehouse"})

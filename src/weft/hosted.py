@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from weft.auth.subject_and_app import resource_id
 from weft.catalog import scopes
@@ -18,9 +19,10 @@ from weft.engine.errors import JobEnded, JobNotFound, StoreUnavailable
 from weft.engine.jobs import Job, JobError, JobKey
 from weft.faces.core.control import PERMISSIONS
 from weft.faces.workload.mapping import status_of
-from weft.kit.workload import Workload
+from weft.kit.workload import Workload, load_workload
 from weft.runners.workload_answers import Answer, Reported, Silence
 from weft.runners.workload_endpoint import Nobody, unowned
+from weft.settings import BUILTIN_WORKLOAD, Settings
 
 MISSED_MOVE_SECONDS = 0.01
 
@@ -37,6 +39,22 @@ def hosted_item_types(workloads: Sequence[Workload], publisher_tenant: str) -> t
         for workload in workloads
         for item_type in workload.item_types
     )
+
+
+def with_builtin(settings: Settings, declared: Sequence[ItemType]) -> Settings:
+    """Return *settings* with what the server runs by itself among the workloads, where that is wanted.
+
+    Where nobody has asked for it, it yields to a workload, hosted or *declared*, that has one of its item
+    types. Raises WorkloadNotLoaded.
+    """
+    if not settings.has_builtin or BUILTIN_WORKLOAD in settings.workloads:
+        return settings
+    if settings.builtin is None:
+        others = [item_type for spec in settings.workloads for item_type in load_workload(spec).item_types]
+        taken = {name.lower() for name in (*others, *(item_type.name for item_type in declared))}
+        if any(name.lower() in taken for name in load_workload(BUILTIN_WORKLOAD).item_types):
+            return settings
+    return replace(settings, workloads=(*settings.workloads, BUILTIN_WORKLOAD))
 
 
 class OwnPermissions:
@@ -154,13 +172,13 @@ def _moved_on(known: Job, *, seen: Job) -> bool:
 
 def hosted_key(job: Job) -> JobKey:
     """Return the key that a Core job's instance has in the host's queue."""
-    labels = job.labels
+    labels, named = job.labels, scopes.at_workload(job)
     scope = scopes.of_hosted(
         tenant=labels["tenant"],
         workspace=labels["workspace"],
-        item_type=labels["item_type"],
+        item_type=named.item_type,
         item=labels["item"],
-        job_type=job.kind,
+        job_type=named.job_type,
     )
     return JobKey(scope, job.key.id)
 

@@ -52,6 +52,7 @@ from weft.hosted import (
     OwnPermissions,
     hosted_item_types,
     hosted_key,
+    with_builtin,
 )
 from weft.kit.workload import Workload, load_workload
 from weft.local_fabric import FilesGoToo, LocalFabric
@@ -63,7 +64,12 @@ from weft.serving import in_url
 from weft.settings import ScheduleSettings, Settings
 from weft.stores.sqlite.store import SqliteStore
 from weft.twins_service import TwinsService
-from weft.workloads import LocalCredentials, Registry, declared_item_types, hosted_as_declared
+from weft.workloads import (
+    LocalCredentials,
+    Registry,
+    declared_item_types,
+    hosted_as_declared,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +92,11 @@ class Ground:
         clock = SystemClock()
         keys = Keys.open(settings.data)
         home = Home.open(settings.data)
+        declared = declared_item_types(settings, home.tenant)
+        settings = with_builtin(settings, declared)
         workloads = [load_workload(name) for name in settings.workloads]
         hosted = hosted_item_types(workloads, home.tenant)
-        registry = Registry(hosted_as_declared(hosted, declared_item_types(settings, home.tenant)))
+        registry = Registry(hosted_as_declared(hosted, declared), mapped=settings.mapped)
         store = SqliteStore.open(settings.data / "weft.db", writes_waiting=settings.limits.writes_waiting)
         return cls(
             settings=settings,

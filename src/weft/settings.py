@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 EXAMPLE_WORKLOAD = "weft.examples.forecast:workload"
+BUILTIN_WORKLOAD = "weft.builtin:workload"
 
 
 class Profile(StrEnum):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weft.auth.issuer import CORE_AUDIENCES, TWINS_AUDIENCES, Issuer
 from weft.auth.resources import MANAGEMENT_AUDIENCE, STORAGE_AUDIENCE
 from weft.catalog.addresses import AddressRefused
-from weft.catalog.item_types import Backend, Dedup, ItemType
+from weft.catalog.fabric_types import published_type
+from weft.catalog.item_types import Backend, Dedup, ItemType, RunsAs
 from weft.contracts.core import InvokeType
 from weft.runners.workload_endpoint import Endpoint, Person
 from weft.settings import Settings
@@ -38,6 +39,13 @@ class AudienceTaken(ItemTypeTaken):
         Exception.__init__(
             self, f"tokens for item type {item_type!r} would be for {audience!r}, which is of {owner}"
         )
+
+
+class MappingRefused(Exception):
+    """An item type cannot have the jobs of another; *given* as `TYPE = 'TYPE/JOB'`."""
+
+    def __init__(self, item_type: str, target: str, why: str) -> None:
+        super().__init__(f"mapped {item_type} = {target!r}: {why}")
 
 
 def declared_item_types(settings: Settings, home_tenant: str) -> tuple[ItemType, ...]:
@@ -96,16 +104,32 @@ def _place(item_type: ItemType) -> str:
     return f"{item_type.backend.workload} at {item_type.backend.url}"
 
 
-class Registry:
-    """Finds item types by their name in any ASCII case, and tells where their workloads are."""
+@dataclass(frozen=True, slots=True)
+class _Mapped:
+    """Items of type *item_type* have the jobs of *target*: always *job_type*, or, "", the one asked for."""
 
-    def __init__(self, item_types: Iterable[ItemType]) -> None:
-        """Raises ItemTypeTaken."""
+    item_type: ItemType
+    target: str
+    job_type: str
+
+
+class Registry:
+    """Finds item types by their name in any ASCII case, and tells where their workloads are.
+
+    A published type whose jobs no workload does is known by its name alone. *mapped* gives a published type
+    the jobs of another one: `{"DataPipeline": "Contoso.Sales.Forecast/calculate"}`.
+    """
+
+    def __init__(self, item_types: Iterable[ItemType], *, mapped: Mapping[str, str] | None = None) -> None:
+        """Raises ItemTypeTaken, MappingRefused."""
         self._known: dict[str, ItemType] = {}
+        self._mapped: dict[str, _Mapped] = {}
         self._hosted_at = ""
         self._tls: ssl.SSLContext | None = None
         for item_type in item_types:
             self._add(item_type)
+        for name, target in (mapped or {}).items():
+            self._map(name, target)
 
     def served_at(self, base_url: str, tls: ssl.SSLContext | None) -> None:
         """Take note of where this server's host face is, once its port is known, and what trusts it."""
@@ -122,12 +146,15 @@ class Registry:
         return tuple(dict.fromkeys(item_type.backend.audience for item_type in self.all))
 
     def find(self, name: str) -> ItemType | None:
-        return self._known.get(_folded(name))
+        """Return an item type that has jobs, its own or mapped ones."""
+        folded = _folded(name)
+        mapped = self._mapped.get(folded)
+        return self._known.get(folded) if mapped is None else mapped.item_type
 
     def item_type(self, name: str) -> str | None:
-        """Return the registered spelling of an item type given in any ASCII case."""
+        """Return the registered, or published, spelling of an item type given in any ASCII case."""
         found = self.find(name)
-        return None if found is None else found.name
+        return published_type(name) if found is None else found.name
 
     def job_type(self, item_type: str, name: str) -> str | None:
         """Return the registered spelling of a job type given in any ASCII case.
@@ -148,6 +175,11 @@ class Registry:
             return Dedup.NONE
         return found.scheduled if invoke_type is InvokeType.SCHEDULED else found.on_demand
 
+    def runs_as(self, item_type: str, job_type: str) -> RunsAs | None:
+        """Return what jobs of a mapped item type are at their workload; None: what they are here."""
+        mapped = self._mapped.get(_folded(item_type))
+        return None if mapped is None else RunsAs(mapped.target, mapped.job_type or job_type)
+
     def endpoint(self, item_type: str) -> Endpoint | None:
         found = self.find(item_type)
         if found is None:
@@ -155,6 +187,24 @@ class Registry:
         if found.backend.url:
             return Endpoint(found.backend)
         return Endpoint(replace(found.backend, url=self._hosted_at), self._tls)
+
+    def _map(self, name: str, given: str) -> None:
+        published, (type_name, _, job_name) = published_type(name), given.partition("/")
+        if published is None:
+            raise MappingRefused(name, given, "it is none of the item types that Fabric publishes")
+        if self.find(name) is not None:
+            raise MappingRefused(name, given, "it has jobs already")
+        target = self._known.get(_folded(type_name))
+        if target is None:
+            raise MappingRefused(name, given, f"no workload has jobs of item type {type_name!r}")
+        job_type = self.job_type(target.name, job_name) if job_name else ""
+        if job_type is None:
+            known = ", ".join(target.job_types or ())
+            raise MappingRefused(name, given, f"{target.name} has no job type {job_name!r}; it has {known}")
+        # Its workload does the jobs, but is told nothing of the items: they are not of its own type.
+        job_types = None if job_type else target.job_types
+        item_type = replace(target, name=published, job_types=job_types, told=frozenset())
+        self._mapped[_folded(published)] = _Mapped(item_type, target.name, job_type)
 
     def _add(self, item_type: ItemType) -> None:
         other = self.find(item_type.name)

@@ -64,3 +64,11 @@ class ItemType:
     told: frozenset[ItemEvent] = frozenset({ItemEvent.CREATE, ItemEvent.UPDATE, ItemEvent.DELETE})
     takes_parameters: bool = False
     app_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunsAs:
+    """What the jobs of an item type are called at the workload that does them: the types of another."""
+
+    item_type: str
+    job_type: str

@@ -1,7 +1,10 @@
 """What queues and scopes of jobs are called: the two sides of one run must find each other's job."""
 
+from collections.abc import Mapping
+
 from weft.catalog.hosted_items import ItemKey
-from weft.engine.jobs import RunPolicy
+from weft.catalog.item_types import RunsAs
+from weft.engine.jobs import Job, RunPolicy
 
 CORE = "core"
 """The queue, and the first word of the scopes, of jobs that people run on an item."""
@@ -55,3 +58,20 @@ def own_queue(item_type: str, job_type: str) -> str:
     The type may have had a limit when its jobs were submitted.
     """
     return f"{HOSTED}/{item_type}/{job_type}".lower()
+
+
+RUNS_AS_ITEM_TYPE = "runs_as_item_type"
+RUNS_AS_JOB_TYPE = "runs_as_job_type"
+
+
+def labels_of(runs_as: RunsAs | None) -> Mapping[str, str]:
+    """Return what a job remembers of the types that its workload knows it by, where they are others."""
+    if runs_as is None:
+        return {}
+    return {RUNS_AS_ITEM_TYPE: runs_as.item_type, RUNS_AS_JOB_TYPE: runs_as.job_type}
+
+
+def at_workload(job: Job) -> RunsAs:
+    """Return the types by which the workload of a Core job knows it."""
+    labels = job.labels
+    return RunsAs(labels.get(RUNS_AS_ITEM_TYPE, labels["item_type"]), labels.get(RUNS_AS_JOB_TYPE, job.kind))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from weft.catalog import scopes
 from weft.engine.jobs import Job
 from weft.runners.workload_answers import (
     Accepted,
@@ -42,7 +43,7 @@ class WorkloadClient:
         return await self._call("cancel", job, by=by)
 
     async def _call(self, call: str, job: Job, *, by: float) -> Answer:
-        endpoint = self._directory.endpoint(job.labels["item_type"])
+        endpoint = self._directory.endpoint(scopes.at_workload(job).item_type)
         if endpoint is None:
             answer = await self._leftovers.answer(call, job)
         else:

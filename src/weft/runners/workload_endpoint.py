@@ -6,6 +6,7 @@ import ssl
 from dataclasses import dataclass
 from typing import Protocol
 
+from weft.catalog import scopes
 from weft.catalog.item_types import Backend, ItemType
 from weft.catalog.model import Principal
 from weft.engine.jobs import Job, JobError
@@ -69,4 +70,4 @@ class Nobody:
 
 
 def unowned(job: Job) -> JobError:
-    return JobError("", f"No workload is known for items of type {job.labels['item_type']!r}.")
+    return JobError("", f"No workload is known for items of type {scopes.at_workload(job).item_type!r}.")

@@ -6,6 +6,7 @@ toolkit's stub, which is the only source for jobs.
 
 from __future__ import annotations
 
+from weft.catalog import scopes
 from weft.catalog.model import Item
 from weft.contracts.workload_remote import DeleteType
 from weft.engine.jobs import Job
@@ -44,8 +45,9 @@ def item_payload(item: Item, type_name: str) -> Request | None:
 
 def _about(job: Job, action: str, **more: object) -> Request:
     labels = job.labels
-    item = path_of_item(labels["workspace"], labels["item_type"], labels["item"])
-    body = encoded({"jobType": job.kind, "jobInstanceId": job.key.id, **more})
+    named = scopes.at_workload(job)
+    item = path_of_item(labels["workspace"], named.item_type, labels["item"])
+    body = encoded({"jobType": named.job_type, "jobInstanceId": job.key.id, **more})
     return Request("POST", f"{item}/jobs/{action}", body)
 
 

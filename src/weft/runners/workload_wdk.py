@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from weft.catalog import scopes
 from weft.catalog.model import Item
 from weft.contracts.workload import InvokeType
 from weft.engine.jobs import Job
@@ -52,5 +53,6 @@ def _path_of(item: Item, type_name: str) -> str:
 
 def _path_of_job(job: Job) -> str:
     labels = job.labels
-    item = path_of_item(labels["workspace"], labels["item_type"], labels["item"])
-    return item + path("jobTypes", job.kind, "instances", job.key.id)
+    named = scopes.at_workload(job)
+    item = path_of_item(labels["workspace"], named.item_type, labels["item"])
+    return item + path("jobTypes", named.job_type, "instances", job.key.id)

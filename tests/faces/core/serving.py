@@ -27,7 +27,7 @@ from weft.auth.private_files import private_directory
 from weft.auth.users import Users
 from weft.auth.workload_control import WorkloadControlVerifier
 from weft.catalog.catalog import Catalog
-from weft.catalog.item_types import Backend, Dedup, ItemType
+from weft.catalog.item_types import Backend, Dedup, ItemType, RunsAs
 from weft.catalog.model import Role
 from weft.catalog.principals import KnownPrincipal, as_known
 from weft.catalog.roles import Roles
@@ -51,6 +51,7 @@ JOB_TYPES = {
     FORECAST: ("calculateForecast", "ForecastAsync"),
     "Notebook": ("RunNotebook",),
     "DataPipeline": ("Pipeline",),
+    "SparkJobDefinition": ("sparkjob",),
 }
 ALL_SCOPES = ("Workspace.ReadWrite.All", "Item.ReadWrite.All", "Item.Execute.All")
 WORKER = "worker"
@@ -74,6 +75,7 @@ class KnownTypes:
         self._backend = Backend(workload=WORKLOAD, audience="", publisher_tenant=publisher_tenant)
         self.dedups: dict[str, Dedup] = {}
         self.app_ids: dict[str, str] = {}
+        self.mapped: dict[str, RunsAs] = {}
 
     def find(self, name: str) -> ItemType | None:
         known = self.item_type(name)
@@ -90,6 +92,9 @@ class KnownTypes:
 
     def dedup(self, item_type: str, invoke_type: InvokeType) -> Dedup:
         return self.dedups.get(item_type, Dedup.NONE) if invoke_type is InvokeType.MANUAL else Dedup.NONE
+
+    def runs_as(self, item_type: str, job_type: str) -> RunsAs | None:
+        return self.mapped.get(item_type)
 
 
 class OverTls:

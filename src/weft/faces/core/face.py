@@ -8,13 +8,14 @@ from typing import Protocol
 
 from weft.auth.workload_control import ControlCaller
 from weft.catalog.catalog import Catalog, random_id
-from weft.catalog.item_types import Dedup, ItemType
+from weft.catalog.item_types import Dedup, ItemType, RunsAs
 from weft.catalog.model import Principal
 from weft.catalog.roles import Roles
 from weft.contracts.core import InvokeType
 from weft.engine.engine import Engine
 from weft.engine.jobs import Job, JobKey
 from weft.engine.schedules import Schedules
+from weft.faces.core.rates import Meter
 from weft.faces.core.waits import Waits
 from weft.settings import Limits, Pace
 
@@ -44,6 +45,9 @@ class Directory(Protocol):
 
     def dedup(self, item_type: str, invoke_type: InvokeType) -> Dedup: ...
 
+    def runs_as(self, item_type: str, job_type: str) -> RunsAs | None:
+        """Return what jobs of a mapped item type are at their workload; None: what they are here."""
+
 
 def hosted_nowhere(job: Job) -> JobKey | None:
     return None
@@ -60,7 +64,7 @@ class CoreFace:
     *hosted_key* names the job of the workload queue that does the work of a Core job, where this server
     hosts it. *control* knows the callers of the workload control API; None: it is not served.
     *workload_of_app* names the workload that an app was registered for. *page_size* is how many entries a
-    list answers at once.
+    list answers at once. *meter* counts requests; None: everybody may make as many as they like.
     """
 
     engine: Engine
@@ -77,4 +81,5 @@ class CoreFace:
     workload_of_app: Callable[[str], str | None] = registered_for_none
     new_id: Callable[[], str] = random_id
     page_size: int = 100
+    meter: Meter | None = None
     waits: Waits = field(default_factory=Waits)

@@ -15,7 +15,8 @@ from weft.engine.jobs import JobKey, NewJob, WhenLost
 class Run:
     """*user* is an object id of *tenant*. *request_id*: of the call, or whatever else began it.
 
-    *runs_as*: what the job is at its workload, where that is not what it is here. *rerun_of*: the id of the job of the item that this one repeats; "": none.
+    *rerun_of*: the id of the job of the item that this one repeats; "": none. *runs_as*: what the job is at
+    its workload, where that is not what it is here.
     """
 
     item: Item
