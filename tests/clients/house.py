@@ -7,7 +7,6 @@ import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -72,11 +71,17 @@ class House:
         environment = {**kept, "HOME": str(home), "NO_COLOR": "1", **named}
         return _run([WEFT, "exec", "--data", str(self.weft.data), "--", *command], environment, told)
 
+    def token(self, whom: str, user: str) -> str:
+        """Return what `weft token --for WHOM --user USER` prints."""
+        said = self.command("token", "--for", whom, "--user", user)
+        assert said.code == 0, said
+        return said.out.strip()
+
     # ---- what weft has recorded
 
-    def get(self, path: str) -> Any:
-        """Return what Core, or with `/weft/v1` weft's additions to it, tells the app."""
-        answer = self.weft.call("GET", path, {"Authorization": f"Bearer {self._token()}"})
+    def get(self, path: str, *, user: str = "") -> Any:
+        """Return what Core, or with `/weft/v1` weft's additions to it, tells the app, or else *user*."""
+        answer = self.weft.call("GET", path, {"Authorization": f"Bearer {self._token(user)}"})
         assert answer.status == 200, answer
         return answer.json
 
@@ -110,9 +115,9 @@ class House:
         assert answer.status == 201, answer
         return str(answer.json["id"])
 
-    def _token(self) -> str:
+    def _token(self, user: str = "") -> str:
         issuer = Issuer(Keys.open(self.weft.data), SystemClock(), Home.open(self.weft.data))
-        return issuer.core_token(self.app.name, app=True, lifetime=timedelta(hours=1))
+        return issuer.core_token(user or self.app.name, app=not user)
 
 
 def _id_of(name: str, listed: Any) -> str:
