@@ -37,6 +37,13 @@ class Scopes:
         if self.also is not None:
             self.also.check(caller)
 
+    def types_for(self, caller: Principal) -> frozenset[str] | None:
+        """Return the item types that the caller's scopes reach, None for all."""
+        if caller.is_app or self.names & caller.scopes:
+            return None
+        parts = (scope.partition(".") for scope in caller.scopes)
+        return frozenset(item_type for item_type, _, ending in parts if ending in self.of_type)
+
     def check_for(self, caller: Principal, item_type: str) -> None:
         """Raises InsufficientScopes where the caller's scopes do not reach items of *item_type*."""
         if caller.is_app:
