@@ -11,7 +11,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 # Left to CI: what starts processes or servers, has hundreds of cases, walks for long, or reads large files.
-SLOW = tests/e2e tests/runners tests/examples tests/cli tests/blobs tests/test_importing.py \
+SLOW = tests/e2e tests/clients tests/builtin tests/runners tests/examples tests/cli tests/blobs tests/test_importing.py \
        tests/faces/core/test_bad_input.py tests/faces/core/test_isolation.py tests/faces/twins/test_bad_input.py \
        tests/faces/workload/test_swagger.py tests/faces/onelake/test_sdk.py tests/auth/test_entra.py \
        tests/auth/test_remote_keys.py tests/test_workload_host.py tests/manifests/test_attacks.py \
