@@ -34,6 +34,7 @@ from weft.faces.core import doors as core_doors
 from weft.faces.core import extra
 from weft.faces.core import routes as core_routes
 from weft.faces.core.face import CoreFace
+from weft.faces.core.rates import meter_of
 from weft.faces.core.timetables import timetable_of
 from weft.faces.doors import Doors
 from weft.faces.login import doors as login_doors
@@ -306,4 +307,5 @@ def _core(ground: Ground, catalog: Catalog, fabric: LocalFabric) -> CoreFace:
         hosted_key=hosted_key,
         control=WorkloadControlVerifier(keys, CORE_AUDIENCES, clock),
         workload_of_app=fabric.workload_of_app,
+        meter=meter_of(settings.rates, clock),
     )

@@ -27,6 +27,7 @@ from weft.auth.private_files import private_directory
 from weft.auth.users import Users
 from weft.auth.workload_control import WorkloadControlVerifier
 from weft.catalog.catalog import Catalog
+from weft.catalog.fabric_types import published_type
 from weft.catalog.item_types import Backend, Dedup, ItemType, RunsAs
 from weft.catalog.model import Role
 from weft.catalog.principals import KnownPrincipal, as_known
@@ -39,10 +40,11 @@ from weft.engine.lifecycle import Event
 from weft.engine.schedules import Schedules
 from weft.faces.core import extra, routes
 from weft.faces.core.face import CoreFace
+from weft.faces.core.rates import meter_of
 from weft.faces.core.timetables import timetable_of
 from weft.faces.core.waits import Waits
 from weft.faces.routing import FaceMount
-from weft.settings import Limits, Pace
+from weft.settings import Limits, Pace, Rates
 from weft.stores.sqlite import SqliteStore
 
 WORKLOAD = "Contoso.FinanceAnalytics"
@@ -53,7 +55,12 @@ JOB_TYPES = {
     "DataPipeline": ("Pipeline",),
     "SparkJobDefinition": ("sparkjob",),
 }
-ALL_SCOPES = ("Workspace.ReadWrite.All", "Item.ReadWrite.All", "Item.Execute.All")
+ALL_SCOPES = (
+    "Workspace.ReadWrite.All",
+    "Item.ReadWrite.All",
+    "Item.Execute.All",
+    "Capacity.ReadWrite.All",
+)
 WORKER = "worker"
 LEASE = timedelta(seconds=30)
 NOWHERE = "00000000-0000-0000-0000-00000000dead"
@@ -69,7 +76,10 @@ class SettableClock:
 
 
 class KnownTypes:
-    """A directory of the types above; a test may say what is de-duplicated, and whose app owns a type."""
+    """A directory of the types above, and of the published ones, which nobody runs.
+
+    A test may say what is de-duplicated, and whose app owns a type.
+    """
 
     def __init__(self, publisher_tenant: str) -> None:
         self._backend = Backend(workload=WORKLOAD, audience="", publisher_tenant=publisher_tenant)
@@ -82,13 +92,14 @@ class KnownTypes:
         if known is None:
             return None
         app_id = self.app_ids.get(known, "")
-        return ItemType(name=known, backend=self._backend, job_types=JOB_TYPES[known], app_id=app_id)
+        return ItemType(name=known, backend=self._backend, job_types=JOB_TYPES.get(known, ()), app_id=app_id)
 
     def item_type(self, name: str) -> str | None:
-        return next((known for known in JOB_TYPES if known.lower() == name.lower()), None)
+        owned = (known for known in JOB_TYPES if known.lower() == name.lower())
+        return next(owned, published_type(name))
 
     def job_type(self, item_type: str, name: str) -> str | None:
-        return next((known for known in JOB_TYPES[item_type] if known.lower() == name.lower()), None)
+        return next((known for known in JOB_TYPES.get(item_type, ()) if known.lower() == name.lower()), None)
 
     def dedup(self, item_type: str, invoke_type: InvokeType) -> Dedup:
         return self.dedups.get(item_type, Dedup.NONE) if invoke_type is InvokeType.MANUAL else Dedup.NONE
@@ -259,7 +270,14 @@ class Identity:
     home: Home
 
 
-def serve(directory: Path, identity: Identity, *, page_size: int = 100, writes_waiting: int = 100) -> Served:
+def serve(
+    directory: Path,
+    identity: Identity,
+    *,
+    page_size: int = 100,
+    writes_waiting: int = 100,
+    rates: Rates = Rates(),  # noqa: B008 - frozen
+) -> Served:
     clock = SettableClock()
     keys, home = identity.keys, identity.home
     path = directory / "weft.db"
@@ -289,6 +307,7 @@ def serve(directory: Path, identity: Identity, *, page_size: int = 100, writes_w
         secret=keys.secret,
         hosted_key=lambda job: hosted.get(job.key.id),
         page_size=page_size,
+        meter=meter_of(rates, clock),
         waits=waits,
     )
     app = Starlette(routes=[FaceMount("/v1", routes.routes(core)), FaceMount("/weft/v1", extra.routes(core))])

@@ -15,6 +15,7 @@ from weft.faces.core import answers
 from weft.faces.core.access import Scopes
 from weft.faces.core.errors import EXPECTED, answer
 from weft.faces.core.face import CoreFace
+from weft.faces.core.rates import Kind
 from weft.faces.endpoint import Endpoint as AnyEndpoint
 from weft.faces.http import Refusal, Refused, authority, canonical_uuid, read_json, shown
 
@@ -86,26 +87,38 @@ Handler = Callable[[Call], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """*has_preview*: the address has a preview form (`beta=true`), which is this one."""
+    """*has_preview*: the address has a preview form (`beta=true`), which is this one.
+
+    *starts_job*: it counts among the jobs that its caller starts.
+    """
 
     handle: Handler
     scopes: Scopes
     has_preview: bool = False
+    starts_job: bool = False
 
 
 class Endpoint(AnyEndpoint[Operation]):
-    """An address of this face."""
+    """An address of this face. *kind*: as what its requests are counted."""
 
     expected = EXPECTED
 
-    def __init__(self, core: CoreFace, operations: Mapping[str, Operation]) -> None:
+    def __init__(
+        self, core: CoreFace, operations: Mapping[str, Operation], kind: Kind = Kind.REQUESTS
+    ) -> None:
         super().__init__(operations)
         self._core = core
+        self._kind = kind
 
     def authenticate(self, request: Request) -> Principal:
         return self._core.verifier.verify(request.headers.getlist("authorization"))
 
     async def perform(self, operation: Operation, request: Request, id: str, caller: Principal) -> Response:
+        meter = self._core.meter
+        if meter is not None:
+            meter.count(caller, self._kind)
+            if operation.starts_job:
+                meter.count(caller, Kind.RUNS)
         operation.scopes.check(caller)
         call = Call(self._core, request, id, caller, operation.scopes)
         if not operation.has_preview:

@@ -37,6 +37,7 @@ from weft.engine.jobs import Job
 from weft.engine.schedules import ScheduleNotFound, TooManySchedules
 from weft.faces.core import answers
 from weft.faces.core.access import InsufficientScopes
+from weft.faces.core.rates import RequestBlocked, TooManyRuns, told
 from weft.faces.core.refusals import refused_by_workload
 from weft.faces.core.waits import TooManyWaits
 from weft.faces.endpoint import EndpointNotFound, MethodNotAllowed, headers_of, row_of
@@ -319,6 +320,18 @@ TABLE: dict[type[Exception], Row] = {
         429,
         "RequestBlocked",
         lambda e: f"{e.most} requests of the caller wait already; try again",
+        retriable=True,
+    ),
+    RequestBlocked: Row(
+        429,
+        "RequestBlocked",
+        lambda e: f"Request is blocked by the upstream service until: {told(e.until)}",
+        retriable=True,
+    ),
+    TooManyRuns: Row(
+        429,
+        "TooManyRequestsForJobs",
+        lambda e: f"Too many jobs were started; no more are until: {told(e.until)}",
         retriable=True,
     ),
     KeysUnavailable: Row(503, "ServiceUnavailable", str, retriable=True),

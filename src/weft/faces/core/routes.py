@@ -25,6 +25,7 @@ from weft.faces.core import (
 )
 from weft.faces.core.calls import Endpoint, Operation
 from weft.faces.core.face import CoreFace
+from weft.faces.core.rates import kind_of
 from weft.faces.routing import AnyCaseRoute, EveryPath
 
 Operations = Mapping[str, Operation]
@@ -37,12 +38,14 @@ TYPED = f"{WORKSPACE}{typed.TYPED}"
 JOBS: dict[str, Operations] = {
     "/jobs/instances": {
         "GET": Operation(jobs.list_all, access.READ_ITEMS),
-        "POST": Operation(jobs.run_by_query, access.RUN_JOBS),
+        "POST": Operation(jobs.run_by_query, access.RUN_JOBS, starts_job=True),
     },
     "/jobs/instances/{jobInstanceId}": {"GET": Operation(jobs.get, access.READ_ITEMS)},
     "/jobs/instances/{jobInstanceId}/cancel": {"POST": Operation(jobs.cancel, access.RUN_JOBS)},
-    "/jobs/{jobType}/instances": {"POST": Operation(jobs.run, access.RUN_JOBS)},
-    "/jobs/instances/{jobInstanceId}/rerun": {"POST": Operation(jobs.rerun, access.RUN_JOBS)},
+    "/jobs/{jobType}/instances": {"POST": Operation(jobs.run, access.RUN_JOBS, starts_job=True)},
+    "/jobs/instances/{jobInstanceId}/rerun": {
+        "POST": Operation(jobs.rerun, access.RUN_JOBS, starts_job=True)
+    },
 }
 
 ADDRESSES: Mapping[str, Operations] = {
@@ -102,5 +105,8 @@ def no_route(core: CoreFace) -> BaseRoute:
 
 
 def routes_of(core: CoreFace, addresses: Mapping[str, Operations]) -> list[BaseRoute]:
-    known = [AnyCaseRoute(path, Endpoint(core, operations)) for path, operations in addresses.items()]
+    known = [
+        AnyCaseRoute(path, Endpoint(core, operations, kind_of(path)))
+        for path, operations in addresses.items()
+    ]
     return [*known, EveryPath(Endpoint(core, {}))]
