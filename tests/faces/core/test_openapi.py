@@ -46,7 +46,7 @@ OPERATIONS: list[tuple[str, str, Any, int]] = [
     ("DELETE", ITEM, None, 200),
     ("DELETE", WORKSPACE, None, 200),
     ("POST", WORKSPACES, {"displayName": ""}, 400),
-    ("POST", ITEMS, {"displayName": "x", "type": "Lakehouse"}, 400),
+    ("POST", ITEMS, {"displayName": "x", "type": "Lakeside"}, 400),
     ("PATCH", ITEM, {}, 400),
     ("POST", RUN, {"executionData": []}, 400),
     ("POST", RUN, {"parameters": [{"name": "a", "type": "Text", "value": "x"}]}, 403),

@@ -138,7 +138,7 @@ async def test_a_name_is_taken_once_in_a_tenant_and_once_for_a_type(served: Serv
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [
-        ({"displayName": "x", "type": "Lakehouse"}, 400, "InvalidItemType"),
+        ({"displayName": "x", "type": "Lakeside"}, 400, "InvalidItemType"),
         ({"displayName": "x", "type": "__class__"}, 400, "InvalidItemType"),
         ({"displayName": "x", "type": "Notebook", "folderId": NOWHERE}, 404, "FolderNotFound"),
     ],
