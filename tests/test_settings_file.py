@@ -13,7 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from weft.settings import CallerSettings, Limits, Pace, Profile, RunnerSettings, Settings
+from weft.settings import (
+    CallerSettings,
+    Limits,
+    Pace,
+    Profile,
+    Rates,
+    RunnerSettings,
+    ScheduleSettings,
+    Settings,
+    WebhookSettings,
+)
 from weft.settings_file import FILE_BYTES, FILE_NAME, TABLES, SettingsRefused, configured
 
 EVERY_CALLER_SETTING = """
@@ -127,6 +137,51 @@ def test_the_other_tables_set_the_other_parts(tmp_path: Path) -> None:
     )
 
 
+def test_the_scheduler_is_set_by_its_tables(tmp_path: Path) -> None:
+    settings = read(
+        tmp_path,
+        """
+        [server]
+        builtin = false
+        [schedules]
+        misfire_grace = "1m"
+        catch_up = 0
+        most_per_item = 5
+        [rates]
+        runs = 7
+        waits = 0
+        [webhooks]
+        hosts = ["ci.contoso.com"]
+        attempts = 3
+        timeout = 2
+        [mapped]
+        DataPipeline = "Contoso.Sales.Forecast/calculate"
+        "Contoso.Old.Type" = "Contoso.Sales.Forecast"
+        """,
+    )
+
+    assert not settings.has_builtin
+    assert settings.schedules == ScheduleSettings(
+        misfire_grace=timedelta(minutes=1), catch_up=0, most_per_item=5
+    )
+    assert settings.rates == Rates(runs=7, waits=0)
+    assert settings.webhooks == WebhookSettings(
+        hosts=("ci.contoso.com",), attempts=3, timeout=timedelta(seconds=2)
+    )
+    assert settings.mapped == {
+        "DataPipeline": "Contoso.Sales.Forecast/calculate",
+        "Contoso.Old.Type": "Contoso.Sales.Forecast",
+    }
+
+
+def test_rates_begin_with_those_of_the_profile(tmp_path: Path) -> None:
+    tmp_path.joinpath(FILE_NAME).write_text("[rates]\njobs = 10")
+
+    rates = configured(Settings(data=tmp_path, profile=Profile.SERVICE), environ={}).rates
+
+    assert rates == Rates(requests=200, jobs=10, operations=200, runs=50)
+
+
 def test_a_pace_begins_with_that_of_the_profile(tmp_path: Path) -> None:
     tmp_path.joinpath(FILE_NAME).write_text("[pace]\npoll = 5")
 
@@ -142,6 +197,8 @@ def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
         "WEFT_CALLER_RESOLVED_HOSTS": "a.example, *.b.example",
         "WEFT_PACE_KEEPS_FINISHED_PER_ITEM": "all",
         "WEFT_CALLER_BACKOFF_MOST": "",
+        "WEFT_SERVER_BUILTIN": "True",
+        "WEFT_RATES_RUNS": "0",
         "WEFT_URL": "http://127.0.0.1",
         "WEFT_CALLER": "?",
         "PATH": "/bin",
@@ -154,6 +211,7 @@ def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
     assert caller.backoff_most == timedelta(seconds=20)
     assert caller.resolved_hosts == ("a.example", "*.b.example")
     assert settings.pace.keeps_finished_per_item is None
+    assert (settings.builtin, settings.rates.runs) == (True, 0)
 
 
 @pytest.mark.parametrize(
@@ -193,6 +251,28 @@ def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
         ("[caller]\nbackoff_most = '10ms'", "caller.backoff_most = '10ms': must be such that"),
         ("[pace]\nkeeps_finished_per_item = 'none'", "pace.keeps_finished_per_item = 'none': must be"),
         ("[twins]\nblobs = 3", "no such key twins.blobs; there are keeps_jobs"),
+        ("[server]\nbuiltin = 1", "server.builtin = 1: must be true or false"),
+        ("[server]\nbuiltin = 'true'", "server.builtin = 'true': must be true or false"),
+        ("[rates]\njobs = -1", "rates.jobs = -1: must be a whole number from 0 to"),
+        ("[rates]\njob = 1", "no such key rates.job; did you mean jobs?"),
+        (
+            "[schedules]\nmost_per_item = 0",
+            "schedules.most_per_item = 0: must be a whole number from 1 to 1000",
+        ),
+        ("[schedules]\ncatch_up = 1001", "schedules.catch_up = 1001: must be a whole number from 0 to 1000"),
+        ("[schedules]\nmisfire_grace = 0", "schedules.misfire_grace = 0: must be from 1ms"),
+        ("[webhooks]\nattempts = 101", "webhooks.attempts = 101: must be a whole number from 1 to 100"),
+        ("[webhooks]\nhosts = ['https://a']", "webhooks.hosts = ['https://a']: must be a list of hosts"),
+        ("[mapped]\n'Data Pipeline' = 'a/b'", "mapped names no item type: 'Data Pipeline'"),
+        ("[mapped]\n'' = 'a/b'", "mapped names no item type: ''"),
+        (
+            "[mapped]\nDataPipeline = 3",
+            "mapped.DataPipeline = 3: must be an item type, or one of its job types",
+        ),
+        ("[mapped]\nDataPipeline = 'a/b/c'", "mapped.DataPipeline = 'a/b/c': must be an item type"),
+        ("[mapped]\nDataPipeline = '/b'", "mapped.DataPipeline = '/b': must be an item type"),
+        ("[mapped]\na.b = 'a/b'", "mapped.a = {'b': 'a/b'}: must be an item type"),
+        ("[maped]\na = 'a/b'", "no such table [maped]; did you mean [mapped]?"),
         ("[caller", "is not TOML: Expected ']'"),
         ("[caller]\nslots = 1\nslots = 2", "is not TOML: Cannot overwrite a value"),
         ("#" * (FILE_BYTES + 1), f"larger than {FILE_BYTES} bytes"),
@@ -210,6 +290,8 @@ def test_what_makes_no_sense_is_told_in_one_line(tmp_path: Path, text: str, line
             "3",
             "WEFT_CALLER_CALL_TIMOUT: no such setting; did you mean WEFT_CALLER_CALL_TIMEOUT?",
         ),
+        ("WEFT_MAPPED_DATAPIPELINE", "a/b", "WEFT_MAPPED_DATAPIPELINE: what is mapped is told in the table"),
+        ("WEFT_SERVER_BUILTIN", "yes", "WEFT_SERVER_BUILTIN = 'yes': must be true or false"),
         ("WEFT_CALLER_SLOTS", "many", "WEFT_CALLER_SLOTS = 'many': must be a whole number from 1 to 100000"),
         ("WEFT_CALLER_SLOTS", "-1", "WEFT_CALLER_SLOTS = '-1': must be a whole number from 1 to 100000"),
         ("WEFT_CALLER_SLOTS", "9" * 5000, "WEFT_CALLER_SLOTS = '999"),
@@ -252,7 +334,13 @@ def test_a_directory_is_no_settings_file(tmp_path: Path) -> None:
 
 
 def test_every_key_of_every_table_can_be_read(tmp_path: Path) -> None:
-    values = {"tenant_region": '"x"', "workspace_region": '"x"', "resolved_hosts": "[]"}
+    values = {
+        "tenant_region": '"x"',
+        "workspace_region": '"x"',
+        "resolved_hosts": "[]",
+        "hosts": "[]",
+        "builtin": "true",
+    }
 
     for table, (_, keys) in TABLES.items():
         for key in keys:

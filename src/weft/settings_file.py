@@ -23,9 +23,12 @@ from weft.settings import (
     CallerSettings,
     Limits,
     Pace,
+    Rates,
     RunnerSettings,
+    ScheduleSettings,
     Settings,
     TwinsSettings,
+    WebhookSettings,
 )
 
 FILE_NAME = "weft.toml"
@@ -33,14 +36,22 @@ FILE_BYTES = 64 * 1024
 PREFIX = "WEFT_"
 
 TABLES: Mapping[str, tuple[type, frozenset[str]]] = {
-    "server": (Settings, frozenset({"shutdown_grace", "retention", "maintenance_every"})),
+    "server": (Settings, frozenset({"shutdown_grace", "retention", "maintenance_every", "builtin"})),
     "caller": (CallerSettings, frozenset(field.name for field in fields(CallerSettings))),
     "runner": (RunnerSettings, frozenset(field.name for field in fields(RunnerSettings))),
     "limits": (Limits, frozenset(field.name for field in fields(Limits))),
     "pace": (Pace, frozenset(field.name for field in fields(Pace))),
     "twins": (TwinsSettings, frozenset({"keeps_jobs"})),
+    "schedules": (ScheduleSettings, frozenset(field.name for field in fields(ScheduleSettings))),
+    "rates": (Rates, frozenset(field.name for field in fields(Rates))),
+    "webhooks": (WebhookSettings, frozenset(field.name for field in fields(WebhookSettings))),
 }
 """Each table: the part of the settings that it sets, and the fields that it may name."""
+
+MAPPED = "mapped"
+"""The table whose keys are names of item types; the environment, all in capitals, cannot name them."""
+
+_ALL_TABLES = frozenset((*TABLES, MAPPED))
 
 LEAST_NUMBER, MOST_NUMBER = 1, 10**9
 SHORTEST, LONGEST = timedelta(milliseconds=1), timedelta(days=3650)
@@ -51,8 +62,17 @@ MAY_BE_NOTHING = {
     "caller.missing_for",
     "pace.retry_after_seconds",
     "pace.keeps_finished_per_item",
+    "schedules.catch_up",
+    *(f"rates.{field.name}" for field in fields(Rates)),
 }
-MOST = {"caller.slots": 100_000, "runner.processes": MOST_PROCESSES, "pace.retry_after_seconds": 86_400}
+MOST = {
+    "caller.slots": 100_000,
+    "runner.processes": MOST_PROCESSES,
+    "pace.retry_after_seconds": 86_400,
+    "schedules.catch_up": 1000,
+    "schedules.most_per_item": 1000,
+    "webhooks.attempts": 100,
+}
 ALL = "all"
 
 _DURATION = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,6})?)\s*(?P<unit>ms|s|m|h|d)?", re.ASCII)
@@ -60,6 +80,9 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0
 _HOST = re.compile(
     r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[?[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*\]?", re.ASCII | re.IGNORECASE
 )
+_TYPE = r"[A-Za-z0-9][A-Za-z0-9._-]{0,255}"
+_ITEM_TYPE = re.compile(_TYPE, re.ASCII)
+_TARGET = re.compile(f"{_TYPE}(/{_TYPE})?", re.ASCII)
 _TEXT_CHARACTERS = 100
 
 
@@ -95,9 +118,12 @@ def configured(
 
 
 def _changed(settings: Settings, given: Mapping[str, _Given]) -> Settings:
-    values: dict[str, dict[str, Any]] = {table: {} for table in TABLES}
+    values: dict[str, dict[str, Any]] = {table: {} for table in (*TABLES, MAPPED)}
     for key, each in given.items():
         table, _, field = key.partition(".")
+        if table == MAPPED:
+            values[table][field] = _target(each)
+            continue
         values[table][field] = _READERS[get_type_hints(TABLES[table][0])[field]](each)
     return replace(
         settings,
@@ -107,6 +133,10 @@ def _changed(settings: Settings, given: Mapping[str, _Given]) -> Settings:
         limits=replace(settings.limits, **values["limits"]),
         own_pace=replace(settings.pace, **values["pace"]) if values["pace"] else settings.own_pace,
         twins=replace(settings.twins, **values["twins"]),
+        schedules=replace(settings.schedules, **values["schedules"]),
+        own_rates=replace(settings.rates, **values["rates"]) if values["rates"] else settings.own_rates,
+        webhooks=replace(settings.webhooks, **values["webhooks"]),
+        mapped={**settings.mapped, **values[MAPPED]},
     )
 
 
@@ -126,14 +156,23 @@ def _check_together(caller: CallerSettings, given: Mapping[str, _Given]) -> None
 def _in_file(path: Path, *, must_exist: bool) -> Iterator[_Given]:
     for table, members in _tables(path, must_exist=must_exist).items():
         if not isinstance(members, dict):
-            raise SettingsRefused(f"{path}: {table!r} stands in no table{_hint(table, TABLES, '[{}]')}")
-        if table not in TABLES:
-            raise SettingsRefused(f"{path}: no such table [{table}]{_hint(table, TABLES, '[{}]')}")
+            raise SettingsRefused(f"{path}: {table!r} stands in no table{_hint(table, _ALL_TABLES, '[{}]')}")
+        if table not in TABLES and table != MAPPED:
+            raise SettingsRefused(f"{path}: no such table [{table}]{_hint(table, _ALL_TABLES, '[{}]')}")
         for name, value in members.items():
+            if table == MAPPED:
+                yield _mapped(path, name, value)
+                continue
             known = TABLES[table][1]
             if name not in known:
                 raise SettingsRefused(f"{path}: no such key {table}.{name}{_hint(name, known, '{}')}")
             yield _Given(f"{path}: {table}.{name}", f"{table}.{name}", value)
+
+
+def _mapped(path: Path, item_type: str, value: Any) -> _Given:
+    if not _ITEM_TYPE.fullmatch(item_type):
+        raise SettingsRefused(f"{path}: {MAPPED} names no item type: {_shown(item_type)}")
+    return _Given(f"{path}: {MAPPED}.{item_type}", f"{MAPPED}.{item_type}", value)
 
 
 def _content(path: Path) -> bytes:
@@ -167,6 +206,10 @@ def _in_environment(environ: Mapping[str, str]) -> Iterator[_Given]:
     """An empty variable says nothing."""
     for name in sorted(environ):
         table, _, field = name.removeprefix(PREFIX).partition("_")
+        if name.startswith(f"{PREFIX}{MAPPED.upper()}_"):
+            raise SettingsRefused(
+                f"{name}: what is mapped is told in the table [{MAPPED}] of a settings file"
+            )
         if not name.startswith(PREFIX) or not field or table.lower() not in TABLES or not environ[name]:
             continue
         table, field = table.lower(), field.lower()
@@ -236,6 +279,22 @@ def _text(given: _Given) -> str:
     return str(value)
 
 
+def _yes_or_no(given: _Given) -> bool:
+    value = given.value
+    if isinstance(value, _Text):
+        value = {"true": True, "false": False}.get(value.lower(), value)
+    if not isinstance(value, bool):
+        raise given.refused("true or false")
+    return value
+
+
+def _target(given: _Given) -> str:
+    value = given.value
+    if not isinstance(value, str) or not _TARGET.fullmatch(value):
+        raise given.refused("an item type, or one of its job types, as 'Contoso.Sales.Forecast/calculate'")
+    return value
+
+
 def _hosts(given: _Given) -> tuple[str, ...]:
     value = given.value
     names = [name.strip() for name in value.split(",")] if isinstance(value, _Text) else value
@@ -252,6 +311,7 @@ _READERS: Mapping[object, Callable[[_Given], object]] = {
     int | None: _whole_or_all,
     float: _seconds,
     str: _text,
+    bool | None: _yes_or_no,
     tuple[str, ...]: _hosts,
 }
 
