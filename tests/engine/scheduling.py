@@ -80,7 +80,8 @@ class Maker:
     to run any more, or for which it raises.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
         self.errors: dict[str, JobError] = {}
         self.gone: set[str] = set()
         self.broken: dict[str, Exception] = {}
@@ -92,7 +93,7 @@ class Maker:
         if schedule.id in self.gone:
             return None
         new = NewJob(
-            key=JobKey(schedule.scope, f"{schedule.id}-{next(self._numbers)}"),
+            key=JobKey(schedule.scope, f"{self._prefix}{schedule.id}-{next(self._numbers)}"),
             queue="core",
             kind=schedule.kind,
             payload=due.isoformat().encode(),

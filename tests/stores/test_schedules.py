@@ -11,7 +11,7 @@ import pytest
 
 from tests.stores.builders import NOW, SCOPE, a_job, after, an_ended_job, keep
 from tests.stores.conftest import Store
-from weft.engine.errors import ScopeClosed
+from weft.engine.errors import JobConflict, ScopeClosed
 from weft.engine.jobs import Job, JobError, JobKey
 from weft.engine.lifecycle import State
 from weft.engine.schedules import Fate, Occurrence, Schedule, TooManySchedules
@@ -304,6 +304,18 @@ async def test_a_firing_into_a_closed_scope_keeps_nothing(store: Store) -> None:
     with pytest.raises(ScopeClosed):
         await fire(store, schedule, a_job(key=JobKey("core/gone", "j")), after(120))
 
+    assert await store.schedule(SCOPE, "s1") == schedule
+    assert await all_occurrences(store, schedule) == []
+
+
+async def test_a_firing_under_a_key_that_is_taken_keeps_nothing(store: Store) -> None:
+    schedule = await kept(store)
+    known = await keep(store)
+
+    with pytest.raises(JobConflict):
+        await fire(store, schedule, a_job(key=known.key), after(120))
+
+    assert await store.get(known.key) == known
     assert await store.schedule(SCOPE, "s1") == schedule
     assert await all_occurrences(store, schedule) == []
 

@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import apsw
 import pytest
 
 from weft.engine.lifecycle import State
-from weft.stores.sqlite import SqliteStore, catalog, hosted_items, jobs, roles, searching
+from weft.stores.sqlite import (
+    SqliteStore,
+    catalog,
+    folders,
+    hosted_items,
+    jobs,
+    operations,
+    roles,
+    schedules,
+    searching,
+)
 
-STATEMENTS = {**jobs.SQL, **searching.SQL, **catalog.SQL, **hosted_items.SQL, **roles.SQL}
+STATEMENTS = {
+    **jobs.SQL,
+    **schedules.SQL,
+    **searching.SQL,
+    **catalog.SQL,
+    **hosted_items.SQL,
+    **roles.SQL,
+    **folders.SQL,
+    **operations.SQL,
+}
 
 
 @pytest.fixture
@@ -31,7 +50,7 @@ def _plan(db: apsw.Connection, sql: str) -> list[str]:
 # What a statement has made itself and bounded: one row, the scopes above one, the jobs of one worker, the
 # lanes of a search, the values of a filter, the labels of one job, the rows that LIMIT left.
 HARMLESS = re.compile(
-    r"SCAN (CONSTANT ROW|(above|named|lanes|one|had|json_each) VIRTUAL TABLE .*"
+    r"SCAN (CONSTANT ROW|above|below|(above|below|named|lanes|one|had|json_each) VIRTUAL TABLE .*"
     r"|oldest|counted|\(subquery-\d+\))"
 )
 
@@ -110,6 +129,59 @@ async def test_a_search_walks_an_index_in_its_order(db: apsw.Connection, name: s
     assert any(step.endswith(index) for step in plan), plan
     sorts = [step for step in plan if "TEMP B-TREE" in step]
     assert [sort for sort in sorts if not sort.endswith("json_group_array(ORDER BY)")] == []  # the lanes
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("schedule", "schedules_by_key (scope=? AND id=?)"),
+        ("schedules", "schedules_by_scope (scope=? AND number>?)"),
+        ("change_schedule", "schedules_by_key (scope=? AND id=?)"),
+        ("due_schedules", "schedules_by_due (next_due<?)"),
+        ("go_on", "INTEGER PRIMARY KEY (rowid=?)"),
+        ("occurrences", "PRIMARY KEY (schedule=? AND due<?)"),
+        ("prune_occurrences", "occurrences_by_due (due<?)"),
+    ],
+)
+async def test_a_statement_of_schedules_uses_the_index_made_for_it(
+    db: apsw.Connection, name: str, index: str
+) -> None:
+    plan = _plan(db, schedules.SQL[name])
+
+    assert any(step.endswith(index) for step in plan), plan
+    assert not any("TEMP B-TREE" in step for step in plan), plan
+
+
+@pytest.mark.parametrize(
+    ("sql", "name", "index"),
+    [
+        (catalog.SQL, "items", "items_by_workspace (workspace=? AND number>?)"),
+        (catalog.SQL, "items_of_type", "items_by_type (workspace=? AND type=? AND number>?)"),
+        (catalog.SQL, "items_at_top", "items_at_top (workspace=? AND number>?)"),
+        (catalog.SQL, "items_in", "items_by_folder (folder=? AND number>?)"),
+        (catalog.SQL, "items_below", "items_by_folder (folder=? AND number>?)"),
+        (folders.SQL, "folders", "folders_by_workspace (workspace=? AND number>?)"),
+        (folders.SQL, "folders_at_top", "folders_at_top (workspace=? AND number>?)"),
+        (folders.SQL, "folders_in", "folders_by_parent (parent=? AND number>?)"),
+        (folders.SQL, "delete_folder", "items_by_folder (folder=?)"),
+        (operations.SQL, "forget_operations", "operations_by_age (created_at<?)"),
+    ],
+)
+async def test_a_list_uses_the_index_made_for_it(
+    db: apsw.Connection, sql: Mapping[str, str], name: str, index: str
+) -> None:
+    assert any(step.endswith(index) for step in _plan(db, sql[name])), _plan(db, sql[name])
+
+
+@pytest.mark.parametrize(
+    ("sql", "name"),
+    [
+        *((catalog.SQL, name) for name in ("items", "items_of_type", "items_at_top", "items_in")),
+        *((folders.SQL, name) for name in ("folders", "folders_at_top", "folders_in")),
+    ],
+)
+async def test_a_list_sorts_nothing(db: apsw.Connection, sql: Mapping[str, str], name: str) -> None:
+    assert not any("TEMP B-TREE" in step for step in _plan(db, sql[name])), _plan(db, sql[name])
 
 
 @pytest.mark.parametrize("name", ["page", "claim", "adopt", "lost"])

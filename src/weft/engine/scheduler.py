@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -80,6 +80,7 @@ class Scheduler:
         self._misfire_grace = misfire_grace
         self._catch_up = catch_up
         self._firing = asyncio.Lock()
+        self._told_of: dict[int, datetime | None] = {}
 
     async def run(self) -> None:
         """Fire what is due until cancelled."""
@@ -101,11 +102,17 @@ class Scheduler:
         async with self._firing:
             return (await self._fire_due()).fired
 
-    async def advance(self, to: datetime, set_clock: Callable[[datetime], None]) -> int:
+    async def advance(
+        self,
+        to: datetime,
+        set_clock: Callable[[datetime], None],
+        settle: Callable[[], Awaitable[None]] | None = None,
+    ) -> int:
         """Move the clock on to *to*; each occurrence on the way fires at its time. Return how many did.
 
-        *set_clock* makes the engine's clock show an instant. Raises TooFarAhead before anything happens, and
-        what kept a job from being made, with the clock at the time of that occurrence.
+        *set_clock* makes the engine's clock show an instant; *settle* is awaited after each at which something
+        has fired, before the clock goes on. Raises TooFarAhead before anything happens, and what kept a job
+        from being made, with the clock at the time of that occurrence.
         """
         async with self._firing:
             await self._check_way(to)
@@ -117,6 +124,8 @@ class Scheduler:
                 if done.broken:
                     raise next(iter(done.broken.values()))
                 fired += done.fired
+                if settle is not None and done.fired:
+                    await settle()
             if to > self._engine.clock.now():
                 set_clock(to)
         return fired
@@ -164,7 +173,7 @@ class Scheduler:
         try:
             return list(islice(self._steps(schedule, now), MOST_OF_ONE))
         except Exception as error:  # no other schedule is to wait for one that cannot be read
-            _note_broken(schedule, error, done)
+            self._note_broken(schedule, error, done)
             return []
 
     def _steps(self, schedule: Schedule, now: datetime) -> Iterator[Step]:
@@ -198,7 +207,7 @@ class Scheduler:
         crash_point("schedule.after-commit")
         for step, outcome in zip(steps, written, strict=True):
             if isinstance(outcome, Exception) and not isinstance(outcome, StoreUnavailable):
-                _note_broken(step.schedule, outcome, done)
+                self._note_broken(step.schedule, outcome, done)
             elif isinstance(outcome, BaseException):
                 raise outcome
             elif outcome is not None:
@@ -230,8 +239,8 @@ class Scheduler:
             await self._store.delete_schedule(schedule.scope, schedule.id)
             return None
 
-
-def _note_broken(schedule: Schedule, error: Exception, done: Round) -> None:
-    if schedule.number not in done.broken:
-        done.broken[schedule.number] = error
-        log.error("a schedule could not fire", extra={"schedule": schedule.id}, exc_info=error)
+    def _note_broken(self, schedule: Schedule, error: Exception, done: Round) -> None:
+        done.broken.setdefault(schedule.number, error)
+        if self._told_of.get(schedule.number) != schedule.next_due:  # it is tried again each second
+            self._told_of[schedule.number] = schedule.next_due
+            log.error("a schedule could not fire", extra={"schedule": schedule.id}, exc_info=error)

@@ -145,8 +145,8 @@ class ScheduleStore(Protocol):
 
         None, and nothing is kept, where the schedule is not enabled under its revision any more, or its
         next_due has moved. None, and no job is kept but *next_due* is set, where an occurrence is known
-        already (a clock has stepped back), or the job's key is taken. Without *job* the occurrences are only
-        noted, and None is returned. Raises ScopeClosed.
+        already: a clock has stepped back. Without *job* the occurrences are only noted, and None is returned.
+        Raises ScopeClosed, and JobConflict where the job's key is taken.
         """
 
     async def occurrences(

@@ -10,6 +10,7 @@ import msgspec
 from apsw import Connection
 
 from weft.engine.crash import crash_point
+from weft.engine.errors import JobConflict
 from weft.engine.jobs import Job
 from weft.engine.ports import Duplicate
 from weft.engine.schedules import Fate, Occurrence, Schedule, TooManySchedules
@@ -62,11 +63,13 @@ def fire(
     job: Job | None,
     duplicate: Duplicate | None,
 ) -> Job | None:
-    """Raises ScopeClosed."""
+    """Raises ScopeClosed, JobConflict."""
     kept = None
     with db:
         if _go_on(db, schedule, next_due) and _note(db, schedule, occurrences) and job is not None:
             kept = jobs.insert(db, job, None, duplicate)
+            if kept is None:
+                raise JobConflict(jobs.get(db, job.key) or job)
             crash_point("schedule.in-tx")
     return kept
 
