@@ -101,7 +101,11 @@ class House:
 
         return eventually(ended, 30, f"{path} has ended")
 
-    # ---- what a test finds ready
+    # ---- what happens beside the clients
+
+    def cancel(self, workspace: str, item: str, job: str) -> None:
+        path = f"/v1/workspaces/{workspace}/items/{item}/jobs/instances/{job}/cancel"
+        assert self.weft.call("POST", path, {"Authorization": f"Bearer {self._token()}"}).status == 202
 
     def new_workspace(self, name: str = "") -> str:
         return self._create("/v1/workspaces", {"displayName": name or f"w {uuid4()}"})
