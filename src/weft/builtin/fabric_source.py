@@ -14,8 +14,9 @@ from typing import Any, Final
 FIRST_LINE: Final = "# Fabric notebook source"
 
 _HEAD = re.compile(r"# (METADATA|CELL|PARAMETERS CELL|MARKDOWN) \*{20}\s*")
-_MAGIC = re.compile(r"# MAGIC(?: |$)")
-_META = re.compile(r"# META(?: |$)")
+_MAGIC = re.compile(r"^# MAGIC(?: |$)")
+_META = re.compile(r"^# META(?: |$)")
+_COMMENT = re.compile(r"^# ?")
 
 
 class NotFabricSource(Exception):
@@ -73,14 +74,14 @@ def _parts(lines: list[str]) -> Iterator[_Part]:
 def _source(part: _Part) -> str:
     lines = part.lines
     if part.kind == "MARKDOWN":
-        lines = [line.removeprefix("# ").removeprefix("#") for line in lines]
+        lines = [_COMMENT.sub("", line) for line in lines]
     else:
-        lines = [_MAGIC.sub("", line, count=1) for line in lines]
+        lines = [_MAGIC.sub("", line) for line in lines]
     return "\n".join(lines).strip("\n")
 
 
 def _metadata(part: _Part) -> dict[str, Any]:
-    text = "\n".join(_META.sub("", line, count=1) for line in part.lines)
+    text = "\n".join(_META.sub("", line) for line in part.lines)
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
