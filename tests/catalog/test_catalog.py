@@ -14,7 +14,7 @@ import pytest
 from weft.catalog import scopes
 from weft.catalog.catalog import Catalog
 from weft.catalog.errors import ItemNotFound, NameTaken, RoleTooLow, WorkspaceNotFound
-from weft.catalog.model import Principal, Role
+from weft.catalog.model import Item, Principal, Role
 from weft.catalog.principals import as_known
 from weft.engine.clock import SystemClock
 from weft.engine.engine import Engine
@@ -200,3 +200,25 @@ async def test_an_item_is_not_made_in_a_workspace_that_is_deleted_meanwhile(
     with pytest.raises(WorkspaceNotFound):
         await slow.create_item(ADMIN, workspace.id, "Notebook", display_name="sales")
     assert await store.item(workspace.id, "item") is None
+
+
+async def test_a_callers_reach_is_the_workspaces_with_a_role_and_their_items(
+    catalog: Catalog, store: SqliteStore
+) -> None:
+    ours, shared = [await catalog.create_workspace(ADMIN, name) for name in ("ours", "shared")]
+    theirs = await catalog.create_workspace(person("other"), "theirs")
+    items = [await _an_item(catalog, workspace.id) for workspace in (ours, shared)]
+    foreign = await catalog.create_item(person("other"), theirs.id, "Forecast", display_name="f")
+    viewer = person("viewer")
+    await store.give_role(shared.id, as_known(viewer), Role.VIEWER)
+    every = [item.id for item in (*items, foreign)]
+
+    assert await catalog.reach(ADMIN) == {ours.id, shared.id}
+    assert await catalog.reach(viewer) == {shared.id}
+    assert await catalog.reach(person("admin", OTHER_TENANT)) == frozenset()
+    assert {item.id for item in await catalog.items_of(ADMIN, every)} == {item.id for item in items}
+    assert [item.id for item in await catalog.items_of(viewer, every)] == [items[1].id]
+
+
+async def _an_item(catalog: Catalog, workspace: str) -> Item:
+    return await catalog.create_item(ADMIN, workspace, "Forecast", display_name="f")

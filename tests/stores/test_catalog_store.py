@@ -285,3 +285,15 @@ async def test_a_definition_goes_with_its_item(store: CatalogStore, path: Path) 
 
     assert await store.definition("w1", "i1") == b""
     assert dump(path)["definitions"] == []
+
+
+async def test_items_are_found_by_their_ids_in_any_workspace(store: CatalogStore) -> None:
+    for id in ("w1", "w2"):
+        await store.add_workspace(a_workspace(id), a_user("ann"))
+        await store.add_item(an_item(f"item of {id}", workspace=id))
+    await store.add_item(an_item("hidden", display_name="hidden"), is_visible=False)
+
+    found = await store.items_of({"item of w1", "item of w2", "hidden", "unknown"})
+
+    assert sorted((item.workspace, item.id) for item in found) == [("w1", "item of w1"), ("w2", "item of w2")]
+    assert await store.items_of(()) == []

@@ -35,6 +35,8 @@ TOLD_AT_ONCE: Final = 16
 LEFT_BEHIND_AFTER: Final = timedelta(minutes=1)
 """How old a hidden item is at least when nobody can be making it any more."""
 
+NO_LIMIT: Final = 2**63 - 1
+
 log = logging.getLogger(__name__)
 
 
@@ -104,6 +106,11 @@ class Catalog:
         *roles*: only those in which the caller is one of these.
         """
         return await self._store.workspaces(caller.tenant, caller.id, roles=roles, after=after, limit=limit)
+
+    async def reach(self, caller: Principal) -> frozenset[str]:
+        """Return the ids of all workspaces in which the caller has a role."""
+        known = await self._store.workspaces(caller.tenant, caller.id, roles=None, after=0, limit=NO_LIMIT)
+        return frozenset(workspace.id for workspace in known)
 
     async def workspace(self, caller: Principal, id: str, *, needs: Role = Role.VIEWER) -> Workspace:
         """Raises WorkspaceNotFound, and RoleTooLow where the caller's role is less than *needs*."""
@@ -222,6 +229,11 @@ class Catalog:
         """Raises WorkspaceNotFound, RoleTooLow, ItemNotFound."""
         await self.workspace(caller, workspace, needs=needs)
         return await self._known(workspace, id)
+
+    async def items_of(self, caller: Principal, ids: Collection[str]) -> Sequence[Item]:
+        """Return those items of *ids* that are in workspaces of the caller."""
+        within = await self.reach(caller)
+        return [item for item in await self._store.items_of(ids) if item.workspace in within]
 
     async def definition(self, caller: Principal, workspace: str, id: str) -> bytes:
         """Return the item's definition, JSON text, b"" where it has none; needs Contributor, as published.

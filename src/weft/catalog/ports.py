@@ -110,6 +110,9 @@ class CatalogStore(FolderStore, OperationStore, Protocol):
 
     async def item(self, workspace: str, id: str) -> Item | None: ...
 
+    async def items_of(self, ids: Collection[str]) -> Sequence[Item]:
+        """Return the items of *ids*, whatever workspace they are in."""
+
     async def item_named(self, workspace: str, type: str, display_name: str) -> str | None:
         """Return the id of the item, hidden or not, that has the name."""
 

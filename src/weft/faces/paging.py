@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Final
 
 from weft.catalog.model import Principal
 from weft.faces.http import Refusal, Refused
@@ -12,7 +13,10 @@ from weft.faces.http import Refusal, Refused
 PARAMETER = "continuationToken"
 POSITION_BYTES = 8
 SIGNATURE_BYTES = 16
-TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")  # 24 bytes in base64: no padding, and no bit to spare
+
+# Of a position that is two numbers: together with the signature no padding, and no bit to spare.
+FIRST_BYTES: Final = 9
+BOTH_BYTES: Final = FIRST_BYTES + POSITION_BYTES
 
 
 def mint(secret: bytes, listing: str, caller: Principal, position: int) -> str:
@@ -20,21 +24,41 @@ def mint(secret: bytes, listing: str, caller: Principal, position: int) -> str:
 
     *listing* names the list among those of all faces, and all that the caller chose of it.
     """
-    place = position.to_bytes(POSITION_BYTES, "big")
-    return urlsafe_b64encode(place + _sign(secret, listing, caller, place)).decode()
+    return _signed(secret, listing, caller, position.to_bytes(POSITION_BYTES, "big"))
 
 
 def position_of(secret: bytes, listing: str, caller: Principal, token: str) -> int:
     """Raises Refused where the token was not given to *caller* for *listing*."""
-    raw = _decoded(token)
-    place, signature = raw[:POSITION_BYTES], raw[POSITION_BYTES:]
+    return int.from_bytes(_checked(secret, listing, caller, token, POSITION_BYTES), "big")
+
+
+def mint_pair(secret: bytes, listing: str, caller: Principal, first: int, second: int) -> str:
+    """Return a token as mint does, for a list in which a place is two numbers; *first* may be negative."""
+    place = first.to_bytes(FIRST_BYTES, "big", signed=True) + second.to_bytes(POSITION_BYTES, "big")
+    return _signed(secret, listing, caller, place)
+
+
+def pair_of(secret: bytes, listing: str, caller: Principal, token: str) -> tuple[int, int]:
+    """Raises Refused where the token was not given to *caller* for *listing*."""
+    place = _checked(secret, listing, caller, token, BOTH_BYTES)
+    first, second = place[:FIRST_BYTES], place[FIRST_BYTES:]
+    return int.from_bytes(first, "big", signed=True), int.from_bytes(second, "big")
+
+
+def _signed(secret: bytes, listing: str, caller: Principal, place: bytes) -> str:
+    return urlsafe_b64encode(place + _sign(secret, listing, caller, place)).decode()
+
+
+def _checked(secret: bytes, listing: str, caller: Principal, token: str, place_bytes: int) -> bytes:
+    raw = _decoded(token, place_bytes + SIGNATURE_BYTES)
+    place, signature = raw[:place_bytes], raw[place_bytes:]
     if not hmac.compare_digest(signature, _sign(secret, listing, caller, place)):
         raise _foreign()
-    return int.from_bytes(place, "big")
+    return place
 
 
-def _decoded(token: str) -> bytes:
-    if not TOKEN.fullmatch(token):
+def _decoded(token: str, size: int) -> bytes:
+    if not re.fullmatch(rf"[A-Za-z0-9_-]{{{size * 4 // 3}}}", token):
         raise _foreign()
     return urlsafe_b64decode(token)
 

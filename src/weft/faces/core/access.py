@@ -41,8 +41,8 @@ class Scopes:
         """Return the item types that the caller's scopes reach, None for all."""
         if caller.is_app or self.names & caller.scopes:
             return None
-        parts = (scope.partition(".") for scope in caller.scopes)
-        return frozenset(item_type for item_type, _, ending in parts if ending in self.of_type)
+        typed = ((scope, f".{ending}") for scope in caller.scopes for ending in self.of_type)
+        return frozenset(scope.removesuffix(ending) for scope, ending in typed if scope.endswith(ending))
 
     def check_for(self, caller: Principal, item_type: str) -> None:
         """Raises InsufficientScopes where the caller's scopes do not reach items of *item_type*."""
@@ -70,6 +70,15 @@ class NoScopes(Scopes):
         return
 
 
+class OnlyDelegated(Scopes):
+    """What no app may do, whatever its role."""
+
+    def check(self, caller: Principal) -> None:
+        if caller.is_app:
+            raise self._insufficient()
+        super().check(caller)
+
+
 READ_WORKSPACES = Scopes(frozenset({"Workspace.Read.All", "Workspace.ReadWrite.All"}))
 WRITE_WORKSPACES = Scopes(frozenset({"Workspace.ReadWrite.All"}))
 LIST_ITEMS = Scopes(
@@ -82,4 +91,5 @@ READ_ITEMS = Scopes(frozenset({"Item.Read.All", "Item.ReadWrite.All"}), ("Read.A
 WRITE_ITEMS = Scopes(frozenset({"Item.ReadWrite.All"}), ("ReadWrite.All",))
 RUN_JOBS = Scopes(frozenset({"Item.Execute.All"}), ("Execute.All",))
 SCHEDULE_JOBS = Scopes(RUN_JOBS.names, RUN_JOBS.of_type, also=WRITE_ITEMS)
+MOVE_CLOCK = OnlyDelegated(frozenset({"Clock.ReadWrite.All"}))
 NONE = NoScopes(frozenset())

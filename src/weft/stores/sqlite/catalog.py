@@ -180,6 +180,10 @@ def hidden_items(db: Connection, before: datetime, limit: int) -> Sequence[Item]
     return [item_of(row) for row in db.execute(SQL["hidden_items"], wanted)]
 
 
+def items_of(db: Connection, ids: Collection[str]) -> Sequence[Item]:
+    return [item_of(row) for row in db.execute(SQL["items_of"], {"ids": json_array(ids)})]
+
+
 def item_named(db: Connection, workspace: str, type: str, display_name: str) -> str | None:
     wanted: Bindings = {"workspace": workspace, "type": type, "display_name": display_name}
     id: str | None = db.execute(SQL["item_named"], wanted).get

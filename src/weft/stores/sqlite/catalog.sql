@@ -62,6 +62,10 @@ LIMIT :limit
 SELECT id, workspace, type, display_name, description, created_at, number, folder
 FROM items WHERE workspace = :workspace AND id = :id AND is_visible
 
+-- name: items_of
+SELECT id, workspace, type, display_name, description, created_at, number, folder
+FROM items WHERE id IN (SELECT named.value FROM json_each(:ids) AS named) AND is_visible
+
 -- name: item_named
 SELECT id FROM items WHERE workspace = :workspace AND type = :type AND display_name = :display_name
 

@@ -24,7 +24,9 @@ MOST_LOOKED_AT: Final = 10_000
 LEAST_AT_ONCE: Final = 4
 MOST_AT_ONCE: Final = 1024
 
-_LAST: Final = 2**63 - 1
+# Beyond any instant, and still whole numbers to SQLite's JSON.
+_FIRST: Final = -(2**62)
+_LAST: Final = 2**62
 _WILD = str.maketrans({"\\": "\\\\", "%": "\\%", "_": "\\_"})
 
 Spot = tuple[int, int]
@@ -66,7 +68,7 @@ class _Lane:
 
 
 class _Walk:
-    """The lanes of a search. What lies before the edges of all of them is settled: nothing new comes there."""
+    """The lanes of a search. What lies before the edges of all of them is settled: no more comes there."""
 
     def __init__(self, db: Connection, search: Search) -> None:
         self._db = db
@@ -187,7 +189,7 @@ def _pattern(text: str) -> str:
 
 def _bounds(span: Span) -> tuple[int, int]:
     since, until = _micros(span.since), _micros(span.until)
-    return (-1 if since is None else since, _LAST if until is None else until)
+    return (_FIRST if since is None else since, _LAST if until is None else until)
 
 
 def _micros(at: datetime | None) -> int | None:

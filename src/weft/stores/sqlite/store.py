@@ -245,6 +245,9 @@ class SqliteStore:
     ) -> Sequence[Item]:
         return await self._many.call(catalog.items, workspace, type, within, after, limit)
 
+    async def items_of(self, ids: Collection[str]) -> Sequence[Item]:
+        return await self._many.call(catalog.items_of, ids)
+
     async def item_named(self, workspace: str, type: str, display_name: str) -> str | None:
         return await self._one.call(catalog.item_named, workspace, type, display_name)
 
