@@ -46,6 +46,7 @@ class Server:
         self._stopping = Stopping()
         self._ready = False
         self._workers: list[asyncio.Task[None]] = []
+        self._firing: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Serve until told to stop by a signal, then drain; a second signal ends what still runs at once."""
@@ -73,10 +74,12 @@ class Server:
                 tasks.create_task(self._call_workloads()),
                 tasks.create_task(self._parts.twins.worker.work()),
             ]
+            self._firing = tasks.create_task(self._parts.ground.scheduler.run())
             upkeep = tasks.create_task(self._parts.maintenance().run())
             with self._announced(url, fabric_port):
                 await self._stopping.wait()
                 self._ready = False
+                self._firing.cancel()
                 await self._drain()
                 await asyncio.wait(self._workers)
             upkeep.cancel()
@@ -147,6 +150,7 @@ class Server:
             "store": await serving.answers(self._parts.ground.store),
             "graph": await self._graph_answers(),
             "workers": bool(self._workers) and not any(worker.done() for worker in self._workers),
+            "schedules": self._firing is not None and not self._firing.done(),
             "serving": self._ready,
         }
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 from starlette.types import ASGIApp
 
 from weft.auth.bearer import BearerVerifier
 from weft.auth.certificate import Certificate
+from weft.auth.errors import DataRefused
 from weft.auth.home import Home
 from weft.auth.issuer import CORE_AUDIENCES, Issuer
 from weft.auth.keys import Keys
@@ -21,13 +23,15 @@ from weft.auth.workload_control import WorkloadControlVerifier
 from weft.catalog import scopes
 from weft.catalog.catalog import Catalog
 from weft.catalog.roles import Roles
-from weft.engine.clock import SystemClock
+from weft.engine.advancing import Advancing
+from weft.engine.clock import AdjustableClock, ClockUnreadable, SystemClock
 from weft.engine.engine import Engine
 from weft.engine.events import Events
 from weft.engine.lifecycle import Event
 from weft.engine.maintenance import Maintenance, Retention
 from weft.engine.ports import Clock
-from weft.engine.schedules import Schedules
+from weft.engine.scheduler import Scheduler
+from weft.engine.schedules import JobMaker, Schedules
 from weft.engine.worker import Habits, Worker
 from weft.faces import public
 from weft.faces.core import doors as core_doors
@@ -35,6 +39,7 @@ from weft.faces.core import extra
 from weft.faces.core import routes as core_routes
 from weft.faces.core.face import CoreFace
 from weft.faces.core.rates import meter_of
+from weft.faces.core.scheduled import ScheduledRuns
 from weft.faces.core.timetables import timetable_of
 from weft.faces.doors import Doors
 from weft.faces.login import doors as login_doors
@@ -62,7 +67,7 @@ from weft.runners.granting import Sources
 from weft.runners.remote_workload import RemoteWorkloadRunner
 from weft.runners.workload_lifecycle import WorkloadLifecycle
 from weft.serving import in_url
-from weft.settings import ScheduleSettings, Settings
+from weft.settings import Profile, ScheduleSettings, Settings
 from weft.stores.sqlite.store import SqliteStore
 from weft.twins_service import TwinsService
 from weft.workloads import (
@@ -75,10 +80,14 @@ from weft.workloads import (
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What the other parts stand on: whose tokens are trusted, which workloads, and the engine."""
+    """What the other parts stand on: whose tokens are trusted, which workloads, and the engine.
+
+    *clock* is that of jobs and schedules, *steady* the machine's: that of leases, tokens and calls.
+    """
 
     settings: Settings
     clock: Clock
+    steady: Clock
     keys: Keys
     home: Home
     issuer: Issuer
@@ -87,11 +96,13 @@ class Ground:
     store: SqliteStore
     engine: Engine
     schedules: Schedules
+    scheduler: Scheduler
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
-        clock = SystemClock()
+        steady = SystemClock()
         keys = Keys.open(settings.data)
+        clock = _clock(settings, steady)
         home = Home.open(settings.data)
         declared = declared_item_types(settings, home.tenant)
         settings = with_builtin(settings, declared)
@@ -99,17 +110,21 @@ class Ground:
         hosted = hosted_item_types(workloads, home.tenant)
         registry = Registry(hosted_as_declared(hosted, declared), mapped=settings.mapped)
         store = SqliteStore.open(settings.data / "weft.db", writes_waiting=settings.limits.writes_waiting)
+        engine = Engine(store, clock, Events(), steady=steady)
+        schedules = _schedules(store, clock, settings.schedules)
         return cls(
             settings=settings,
             clock=clock,
+            steady=steady,
             keys=keys,
             home=home,
-            issuer=Issuer(keys, clock, home),
+            issuer=Issuer(keys, steady, home),
             workloads=workloads,
             registry=registry,
             store=store,
-            engine=Engine(store, clock, Events()),
-            schedules=_schedules(store, clock, settings.schedules),
+            engine=engine,
+            schedules=schedules,
+            scheduler=_scheduler(schedules, engine, ScheduledRuns(store, registry), settings.schedules),
         )
 
 
@@ -157,7 +172,11 @@ class Parts:
             (*self.host.workers.all, self.core_worker, self.twins.worker),
             Retention(length=settings.retention, keep=keeps),
             every=settings.maintenance_every,
-            duties=(self.catalog.sweep, self.twins.purge),
+            duties=(
+                self.catalog.sweep,
+                self.twins.purge,
+                partial(self.ground.schedules.prune, older_than=settings.retention),
+            ),
         )
 
     def asgi(self, readiness: Callable[[], Awaitable[Mapping[str, bool]]]) -> ASGIApp:
@@ -191,6 +210,21 @@ class Parts:
 # ---- one part each
 
 
+def _clock(settings: Settings, steady: Clock) -> Clock:
+    """Return a clock that can be moved on where tests are welcome. Raises DataRefused."""
+    try:
+        clock = AdjustableClock.open(settings.data / "clock", steady)
+    except ClockUnreadable as unreadable:
+        raise DataRefused(str(unreadable)) from None
+    if settings.profile is Profile.LOCAL:
+        return clock
+    if clock.offset:
+        raise DataRefused(
+            f"the clock of {settings.data} was moved on by {clock.offset}: only --profile local serves it"
+        )
+    return steady
+
+
 def _schedules(store: SqliteStore, clock: Clock, settings: ScheduleSettings) -> Schedules:
     return Schedules(
         store,
@@ -201,11 +235,25 @@ def _schedules(store: SqliteStore, clock: Clock, settings: ScheduleSettings) -> 
     )
 
 
+def _scheduler(
+    schedules: Schedules, engine: Engine, maker: JobMaker, settings: ScheduleSettings
+) -> Scheduler:
+    return Scheduler(
+        schedules, engine, maker, misfire_grace=settings.misfire_grace, catch_up=settings.catch_up
+    )
+
+
+def _advancing(ground: Ground) -> Advancing | None:
+    if isinstance(ground.clock, AdjustableClock):
+        return Advancing(ground.clock, ground.scheduler, ground.engine.events)
+    return None
+
+
 def _certificate(ground: Ground) -> Certificate | None:
     settings = ground.settings
     if not settings.tls:
         return None
-    return Certificate.open(settings.data, host=settings.host, now=ground.clock.now())
+    return Certificate.open(settings.data, host=settings.host, now=ground.steady.now())
 
 
 def _caller(ground: Ground) -> RemoteWorkloadRunner:
@@ -215,6 +263,7 @@ def _caller(ground: Ground) -> RemoteWorkloadRunner:
         directory=ground.registry,
         credentials=LocalCredentials(ground.issuer),
         clock=ground.clock,
+        steady=ground.steady,
         hints=HostedHints(ground.engine),
         leftovers=HostedLeftovers(ground.engine),
     )
@@ -249,7 +298,7 @@ def _fabric(ground: Ground, catalog: Catalog, files: Files) -> LocalFabric:
         keys=ground.keys,
         issuer=ground.issuer,
         home=ground.home,
-        clock=ground.clock,
+        clock=ground.steady,
         audiences=ground.registry.audiences,
         catalog=catalog,
         files=files,
@@ -266,10 +315,10 @@ def _host(ground: Ground, catalog: Catalog, fabric: LocalFabric) -> HostParts:
         keys=ground.keys,
         owns_all_children=True,
         sources=Sources(
-            tokens=LocalTokens(ground.issuer, fabric.resources, ground.registry.find, ground.clock),
+            tokens=LocalTokens(ground.issuer, fabric.resources, ground.registry.find, ground.steady),
             permissions=OwnPermissions(catalog),
             definitions=OwnDefinitions(catalog),
-            clock=ground.clock,
+            clock=ground.steady,
         ),
     )
 
@@ -293,7 +342,7 @@ def _roles(ground: Ground, catalog: Catalog, fabric: LocalFabric) -> Roles:
 
 
 def _core(ground: Ground, catalog: Catalog, fabric: LocalFabric) -> CoreFace:
-    settings, keys, clock = ground.settings, ground.keys, ground.clock
+    settings, keys, clock = ground.settings, ground.keys, ground.steady
     return CoreFace(
         engine=ground.engine,
         schedules=ground.schedules,
@@ -306,6 +355,7 @@ def _core(ground: Ground, catalog: Catalog, fabric: LocalFabric) -> CoreFace:
         secret=keys.secret,
         hosted_key=hosted_key,
         control=WorkloadControlVerifier(keys, CORE_AUDIENCES, clock),
+        advancing=_advancing(ground),
         workload_of_app=fabric.workload_of_app,
         meter=meter_of(settings.rates, clock),
     )

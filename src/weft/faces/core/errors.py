@@ -34,6 +34,7 @@ from weft.catalog.errors import (
 from weft.contracts import core as wire
 from weft.engine.errors import JobEnded, JobNotFound, Overloaded, ScopeBusy, StoreUnavailable
 from weft.engine.jobs import Job
+from weft.engine.scheduler import TooFarAhead
 from weft.engine.schedules import ScheduleNotFound, TooManySchedules
 from weft.faces.core import answers
 from weft.faces.core.access import InsufficientScopes
@@ -61,6 +62,10 @@ class InvalidJobType(CoreError):
         super().__init__(job_type)
         self.item_type = item_type
         self.job_type = job_type
+
+
+class ClockNotMovable(CoreError):
+    """The server's clock is that of the machine."""
 
 
 class KeyReused(CoreError):
@@ -161,6 +166,11 @@ TABLE: dict[type[Exception], Row] = {
     RoleTooLow: Row(
         403, "InsufficientPrivileges", lambda e: f"The caller needs the role {e.needed} in the workspace"
     ),
+    ClockNotMovable: Row(
+        403,
+        "FeatureNotAvailable",
+        lambda _: "The clock of this server cannot be moved: it can in the local profile only",
+    ),
     ParametersNotAllowed: Row(
         403,
         "FeatureNotAvailable",
@@ -229,6 +239,14 @@ TABLE: dict[type[Exception], Row] = {
         lambda e: f"The requested job instance {shown(e.key.id)} was not found",
     ),
     ScheduleNotFound: Row(404, "ScheduleNotFound", lambda _: "The requested item schedule not found"),
+    TooFarAhead: Row(
+        400,
+        "TooManyOccurrences",
+        lambda e: (
+            f"More than {e.most:,} occurrences of schedules lie on the way; "
+            "move the clock in smaller steps, or disable schedules"
+        ),
+    ),
     TooManySchedules: Row(
         400, "ScheduleExceedsLimit", lambda e: f"An item can have at most {e.most} schedules"
     ),

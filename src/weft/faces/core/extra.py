@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute
 from weft.contracts import core as wire
 from weft.contracts import workload
 from weft.engine.jobs import Job, JobError, JobKey, LogLine, Progress
-from weft.faces.core import access, answers, jobs, mapping, schedules
+from weft.faces.core import access, answers, clock, jobs, mapping, schedules
 from weft.faces.core.calls import Call, Operation
 from weft.faces.core.face import CoreFace
 from weft.faces.core.routes import ITEM, routes_of
@@ -97,6 +97,7 @@ ADDRESSES = {
     JOB: {"GET": Operation(get, access.READ_ITEMS)},
     f"{JOB}/logs": {"GET": Operation(logs, access.READ_ITEMS)},
     **{f"{ITEM}{address}": of_schedule for address, of_schedule in schedules.ADDITIONS.items()},
+    **clock.ADDRESSES,
 }
 
 

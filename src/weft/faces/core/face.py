@@ -12,6 +12,7 @@ from weft.catalog.item_types import Dedup, ItemType, RunsAs
 from weft.catalog.model import Principal
 from weft.catalog.roles import Roles
 from weft.contracts.core import InvokeType
+from weft.engine.advancing import Advancing
 from weft.engine.engine import Engine
 from weft.engine.jobs import Job, JobKey
 from weft.engine.schedules import Schedules
@@ -62,9 +63,10 @@ class CoreFace:
     """*secret* signs continuation tokens.
 
     *hosted_key* names the job of the workload queue that does the work of a Core job, where this server
-    hosts it. *control* knows the callers of the workload control API; None: it is not served.
-    *workload_of_app* names the workload that an app was registered for. *page_size* is how many entries a
-    list answers at once. *meter* counts requests; None: everybody may make as many as they like.
+    hosts it. *control* knows the callers of the workload control API; None: it is not served. *advancing*
+    moves the server's clock on; None: it is that of the machine. *workload_of_app* names the workload that an
+    app was registered for. *page_size* is how many entries a list answers at once. *meter* counts requests;
+    None: everybody may make as many as they like.
     """
 
     engine: Engine
@@ -78,6 +80,7 @@ class CoreFace:
     secret: bytes
     hosted_key: Callable[[Job], JobKey | None] = hosted_nowhere
     control: ControlVerifier | None = None
+    advancing: Advancing | None = None
     workload_of_app: Callable[[str], str | None] = registered_for_none
     new_id: Callable[[], str] = random_id
     page_size: int = 100
