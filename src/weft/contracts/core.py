@@ -107,6 +107,22 @@ class ItemJobInstance(Wire):
     end_time_utc: str | None
 
 
+class NotebookComputeDetails(Wire):
+    activity_id: str
+
+
+class NotebookJobProperties(Wire):
+    exit_value: str | None
+    compute: str
+    compute_details: NotebookComputeDetails
+
+
+class NotebookJobInstance(ItemJobInstance):
+    """Source: fabric-rest-api-specs, notebook/swagger.json; contracts/core.md 1.2."""
+
+    properties: NotebookJobProperties
+
+
 class ItemJobInstances(Wire):
     """The tokens are left out on the last page."""
 

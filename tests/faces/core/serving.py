@@ -51,7 +51,7 @@ WORKLOAD = "Contoso.FinanceAnalytics"
 FORECAST = "Contoso.FinanceAnalytics.Forecast"
 JOB_TYPES = {
     FORECAST: ("calculateForecast", "ForecastAsync"),
-    "Notebook": ("RunNotebook",),
+    "Notebook": ("RunNotebook", "Execute"),
     "DataPipeline": ("Pipeline",),
     "SparkJobDefinition": ("sparkjob",),
 }

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from msgspec import UNSET, Raw, Struct
-from msgspec.json import decode as decode_json
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from weft.contracts import core as wire
 from weft.contracts import workload
-from weft.engine.jobs import Job, JobError, JobKey, LogLine, Progress
+from weft.engine.jobs import Job, JobError, LogLine, Progress
 from weft.faces.core import access, answers, clock, jobs, mapping, schedules
 from weft.faces.core.calls import Call, Operation
 from weft.faces.core.face import CoreFace
+from weft.faces.core.results import exit_value, result_of, work_key, work_of
 from weft.faces.core.routes import ITEM, routes_of
 from weft.faces.http import Refusal, Refused, shown
 
@@ -55,12 +53,6 @@ class JobShown(wire.ItemJobInstance):
     rerun_of: str | None
 
 
-class Returned(Struct, rename="camel"):
-    """What of a job's result has a meaning to us."""
-
-    exit_value: Any = None
-
-
 class LineShown(Struct):
     """*at* is RFC 3339 with `Z`."""
 
@@ -79,14 +71,14 @@ class Lines(Struct):
 
 async def get(call: Call) -> Response:
     job, headers = await jobs.look(call)
-    work = await _work_of(call, job)
+    work = await work_of(call, job)
     return answers.with_body(200, _job_shown(job, work, call.id), headers)
 
 
 async def logs(call: Call) -> Response:
     after = _after(call)
     job = await jobs.find(call)
-    lines = await call.core.engine.lines(_work_key(call, job), after=after, limit=LINES_AT_ONCE)
+    lines = await call.core.engine.lines(work_key(call, job), after=after, limit=LINES_AT_ONCE)
     shown_lines = [_line_shown(line) for line in lines]
     page = Lines(shown_lines, next=lines[-1].number if lines else after)
     return answers.with_body(200, page, jobs.pace(call, job))
@@ -106,29 +98,16 @@ def routes(core: CoreFace) -> list[BaseRoute]:
     return routes_of(core, ADDRESSES)
 
 
-async def _work_of(call: Call, job: Job) -> Job:
-    """Return the hosted job that does the work of *job*; where there is none (yet), *job* itself."""
-    key = _work_key(call, job)
-    if key == job.key:
-        return job
-    return await call.core.engine.store.get(key) or job
-
-
-def _work_key(call: Call, job: Job) -> JobKey:
-    return call.core.hosted_key(job) or job.key
-
-
 def _job_shown(job: Job, work: Job, request_id: str) -> JobShown:
     instance = mapping.job_instance(job, request_id)
-    # A result or an error counts only once Core, too, knows how the job ended.
-    completed = instance.status is wire.Status.COMPLETED
+    # An error counts only once Core, too, knows how the job ended.
     error = None if job.error is None else work.error or job.error
-    result = work.result or job.result if completed else None
+    result = result_of(job, work)
     return JobShown(
         **{name: getattr(instance, name) for name in wire.ItemJobInstance.__struct_fields__},
         progress=None if work.progress is None else _progress_shown(work.progress),
         result=None if result is None else Raw(result),
-        exit_value=_exit_value(result),
+        exit_value=exit_value(result),
         error=None if error is None else _error_shown(error),
         attempt=job.attempt,
         cancel_requested_utc=None
@@ -136,16 +115,6 @@ def _job_shown(job: Job, work: Job, request_id: str) -> JobShown:
         else mapping.utc(job.cancel_requested_at),
         rerun_of=job.labels.get("rerun_of"),
     )
-
-
-def _exit_value(result: bytes | None) -> str | None:
-    if result is None or not result.startswith(b"{"):
-        return None
-    try:
-        value = decode_json(result, type=Returned).exit_value
-    except RecursionError:  # it was read once, by a process with more room
-        return None
-    return value if isinstance(value, str) else None
 
 
 def _progress_shown(progress: Progress) -> ProgressShown:

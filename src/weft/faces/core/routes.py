@@ -15,6 +15,7 @@ from weft.faces.core import (
     instances,
     items,
     jobs,
+    notebooks,
     operations,
     roles,
     schedules,
@@ -89,6 +90,7 @@ ALL: Mapping[str, Operations] = {
     **instances.ADDRESSES,
     **watching.ADDRESSES,
     **webhooks.ADDRESSES,
+    **{f"{WORKSPACE}{address}": of_type for address, of_type in notebooks.ADDRESSES.items()},
     **{f"{TYPED}{address}": of_job for address, of_job in (JOBS | schedules.ADDRESSES).items()},
     **{f"{WORKSPACE}{address}": of_type for address, of_type in typed.ADDRESSES.items()},
 }
