@@ -136,6 +136,7 @@ class Served:
     app: Starlette
     types: KnownTypes
     owner: Owner
+    core: CoreFace
     users: Users
     apps: Apps
     registered: dict[str, str] = field(default_factory=dict)
@@ -323,6 +324,7 @@ def serve(
         app=app,
         types=types,
         owner=owner,
+        core=core,
         users=users,
         apps=apps,
         registered=registered,
