@@ -43,7 +43,7 @@ async def export(call: Call) -> Response:
 
 
 def _check_format(call: Call, definition: wire.ItemDefinition) -> None:
-    """A definition is kept in the one format in which it was given; none is as good in any. Raises Refused."""
+    """A definition is kept in the format in which it was given; none at all is in any. Raises Refused."""
     wanted = call.query("format")
     if wanted is not None and definition.parts and wanted != (definition.format or UNSET):
         raise Refused(
