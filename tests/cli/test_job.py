@@ -300,3 +300,49 @@ def test_a_misused_command_exits_with_2_and_one_line(weft: Weft, arguments: tupl
     assert done.code == 2
     assert done.out == ""
     assert len(done.err.splitlines()) == 1
+
+
+# ---- across workspaces
+
+
+def test_jobs_of_all_workspaces_are_listed_with_where_they_belong(weft: Weft, place: Place) -> None:
+    other = f"w {uuid4()}"
+    assert weft("workspace", "create", other).code == 0
+    assert weft("item", "create", other, "another", "--type", ITEM_TYPE).code == 0
+    first = weft("job", "run", *place, "answer", "--wait", "--json")
+    second = weft("job", "run", other, "another", "answer", "--wait", "--json")
+    ids = [json.loads(done.out)["id"] for done in (second, first)]
+
+    listed = json.loads(weft("job", "list", "--json", "--limit", "2").out)
+
+    assert [job["id"] for job in listed] == ids
+    assert [job["itemDisplayName"] for job in listed] == ["another", place[1]]
+    assert all(job["itemType"] == ITEM_TYPE and job["submittedBy"]["displayName"] for job in listed)
+    table = weft("job", "list", other).out.splitlines()
+    assert table[0].split()[:5] == ["ID", "ITEM", "JOB", "TYPE", "STATUS"]
+    assert [line.split()[0] for line in table[1:]] == ids[:1]
+
+
+def test_jobs_are_filtered_and_sorted_across_workspaces_and_of_one_item(weft: Weft, place: Place) -> None:
+    ids = [json.loads(weft("job", "run", *place, "answer", "--wait", "--json").out)["id"] for _ in range(2)]
+
+    def listed(*options: str) -> list[str]:
+        return [job["id"] for job in json.loads(weft("job", "list", *options, "--json").out)]
+
+    assert listed("--text", ids[0]) == ids[:1]
+    assert listed(*place, "--status", "Completed", "--sort", "endTimeUtc") == ids
+    assert listed(*place, "--type", "answer", "--item-type", ITEM_TYPE, "--limit", "1") == ids[1:]
+    assert listed(*place, "--status", "Failed", "--status", "Cancelled") == []
+    assert listed(place[0], "--since", "2999-01-01T00:00:00Z") == []
+    assert listed(place[0], "--until", "2999-01-01T00:00:00Z") == ids[::-1]
+
+
+@pytest.mark.parametrize("options", [("--status", "Running"), ("--since", "yesterday"), ("--sort", "name")])
+def test_a_filter_that_the_server_does_not_know_is_an_error_that_repeats_it(
+    weft: Weft, options: tuple[str, str]
+) -> None:
+    done = weft("job", "list", *options)
+
+    assert done.code == 1
+    assert options[1] in done.err
+    assert done.out == ""

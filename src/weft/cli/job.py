@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from cyclopts import Parameter
 from msgspec import UNSET
@@ -14,18 +15,21 @@ from msgspec import UNSET
 from weft.cli.connect import connect
 from weft.cli.errors import ENDS, Exit, Misused
 from weft.cli.hosting import run_job
-from weft.cli.names import Place, find_item
+from weft.cli.names import Place, find_item, find_workspace
 from weft.cli.options import AsJson, Data, ItemNamed, JobNamed, Timeout, WorkspaceNamed, group, whole
 from weft.cli.output import pretty, print_json, print_json_line, print_pairs, print_table, printable, tell
 from weft.cli.payload import read_payload
 from weft.cli.server import data_option
 from weft.cli.watching import amount, watching
-from weft.client import Accepted, JobDetails, LogLine, WaitTimedOut, WeftClient
+from weft.client import Accepted, FoundInstance, InstanceFilter, JobDetails, LogLine, WaitTimedOut, WeftClient
 from weft.contracts.core import ItemJobInstance
 
 LINES_POLL_SECONDS = 0.5
+MOST_LISTED = 100
 
-Limit = Annotated[int | None, Parameter(converter=whole, help="Only the newest so many.")]
+J = TypeVar("J")
+
+Words = list[str] | None
 
 app = group("job", "Run jobs, look at them, wait for them, cancel them.")
 
@@ -67,31 +71,58 @@ def run(  # noqa: PLR0913 - each is an option of the command
 
 
 @app.command(name="list")
-def list_all(
-    workspace: WorkspaceNamed,
-    item: ItemNamed,
+def list_all(  # noqa: PLR0913 - each is an option of the command
+    workspace: Annotated[str | None, Parameter(help="Only of this workspace, by name or id.")] = None,
+    item: Annotated[str | None, Parameter(help="Only of this item of it, by name or id.")] = None,
     /,
     *,
+    status: Annotated[Words, Parameter(help="Only these, such as Failed,Cancelled.")] = None,
+    type: Annotated[Words, Parameter(name="--type", help="Only of these job types.")] = None,
+    item_type: Annotated[Words, Parameter(help="Only of items of these types.")] = None,
+    text: Annotated[
+        str, Parameter(help="Only where it is part of the id, a name, the job type or the error.")
+    ] = "",
+    since: Annotated[str, Parameter(help="Only begun at or after, as 2026-01-31T07:30:00Z.")] = "",
+    until: Annotated[str, Parameter(help="Only begun before.")] = "",
+    sort: Annotated[
+        str,
+        Parameter(help="-startTimeUtc (newest first, the default), startTimeUtc, -endTimeUtc, endTimeUtc."),
+    ] = "",
     limit: Annotated[
-        int | None, Parameter(name="--limit", converter=whole, help="Only the newest so many.")
+        int | None,
+        Parameter(name="--limit", converter=whole, help="Only so many of the first [100, of one item all]."),
     ] = None,
     as_json: AsJson = False,
     data: Data = None,
 ) -> None:
-    """List the jobs of an item, newest first."""
+    """List jobs, newest first: of all workspaces that you have a role in, of one, or of one item."""
     if limit is not None and limit < 1:
         raise Misused(f"--limit must be at least 1, not {limit}")
+    filter = InstanceFilter(
+        statuses=status or (),
+        job_types=type or (),
+        item_types=item_type or (),
+        text=text,
+        started_after=since,
+        started_before=until,
+        sort=sort,
+    )
 
-    async def call() -> list[ItemJobInstance]:
+    async def call() -> list[FoundInstance]:
         async with connect(data) as client:
-            place = await find_item(client, workspace, item)
+            wanted = await _within(client, filter, workspace, item)
+            most = limit if limit is not None or item is not None else MOST_LISTED
+            return [job async for job in _first(client.instances.find(wanted), most)]
+
+    async def of_item() -> list[ItemJobInstance]:
+        async with connect(data) as client:
+            place = await find_item(client, workspace or "", item or "")
             return [job async for job in _first(client.jobs(*place), limit)]
 
-    found = asyncio.run(call())
-    if as_json:
-        print_json(found)
+    if item is not None and filter == InstanceFilter():
+        _print_jobs(asyncio.run(of_item()), as_json=as_json)
     else:
-        print_table(("ID", "JOB TYPE", "STATUS", "STARTED", "ENDED"), map(_row, found))
+        _print_found(asyncio.run(call()), as_json=as_json)
 
 
 @app.command
@@ -220,7 +251,18 @@ async def _lines(client: WeftClient, place: Place, job: str, *, follow: bool) ->
             await asyncio.sleep(LINES_POLL_SECONDS)
 
 
-async def _first(jobs: AsyncIterator[ItemJobInstance], limit: int | None) -> AsyncIterator[ItemJobInstance]:
+async def _within(
+    client: WeftClient, filter: InstanceFilter, workspace: str | None, item: str | None
+) -> InstanceFilter:
+    if workspace is None:
+        return filter
+    if item is None:
+        return replace(filter, workspaces=(await find_workspace(client, workspace),))
+    place = await find_item(client, workspace, item)
+    return replace(filter, workspaces=(place.workspace,), items=(place.item,))
+
+
+async def _first(jobs: AsyncIterator[J], limit: int | None) -> AsyncIterator[J]:
     left = math.inf if limit is None else limit
     async for job in jobs:
         yield job
@@ -244,7 +286,24 @@ def _print_accepted(accepted: Accepted, *, as_json: bool) -> None:
         print(accepted.id)
 
 
-def _row(job: ItemJobInstance) -> tuple[str, ...]:
+def _print_jobs(jobs: Sequence[ItemJobInstance], *, as_json: bool) -> None:
+    if as_json:
+        print_json(jobs)
+    else:
+        print_table(("ID", "JOB TYPE", "STATUS", "STARTED", "ENDED"), map(_row, jobs))
+
+
+def _print_found(jobs: Sequence[FoundInstance], *, as_json: bool) -> None:
+    """The ids of workspace and item come last: they are long, and what other commands take."""
+    if as_json:
+        print_json(jobs)
+        return
+    headings = ("ID", "ITEM", "JOB TYPE", "STATUS", "STARTED", "ENDED", "WORKSPACE ID", "ITEM ID")
+    rows = ((job.id, job.item_display_name, *_row(job)[1:], job.workspace_id, job.item_id) for job in jobs)
+    print_table(headings, rows)
+
+
+def _row(job: ItemJobInstance | FoundInstance) -> tuple[str, ...]:
     return (job.id, job.job_type, job.status, job.start_time_utc or "", job.end_time_utc or "")
 
 

@@ -4,6 +4,7 @@ from weft.client.answers import Accepted, JobDetails, JobFault, JobLog, LogLine,
 from weft.client.azure import digital_twins_client
 from weft.client.client import WeftClient
 from weft.client.errors import ApiError, ClientError, ServerUnreachable, UnreadableAnswer, WaitTimedOut
+from weft.client.instances import FoundInstance, InstanceFilter, Instances, UnreadInstance
 from weft.client.transport import Patience
 from weft.client.twins import Deletion, ImportDetails, TwinsClient, TwinsStats
 from weft.client.watch import WaitPatience
@@ -13,7 +14,10 @@ __all__ = [
     "ApiError",
     "ClientError",
     "Deletion",
+    "FoundInstance",
     "ImportDetails",
+    "InstanceFilter",
+    "Instances",
     "JobDetails",
     "JobFault",
     "JobLog",
@@ -23,6 +27,7 @@ __all__ = [
     "ServerUnreachable",
     "TwinsClient",
     "TwinsStats",
+    "UnreadInstance",
     "UnreadableAnswer",
     "WaitPatience",
     "WaitTimedOut",

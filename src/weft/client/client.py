@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 from weft.client.answers import Accepted, JobDetails, JobLog
 from weft.client.base import Client
 from weft.client.errors import UnreadableAnswer
+from weft.client.instances import Instances
 from weft.client.paging import Page, each
 from weft.client.roles import Roles
 from weft.client.transport import Reply, encode
@@ -28,6 +29,10 @@ class WeftClient(Client):
     *certificate*: a PEM file to trust in place of the machine's own, as `tls/cert.pem` of the server's data
     directory. Raises ValueError where *url* is no address, OSError where *certificate* is none.
     """
+
+    @property
+    def instances(self) -> Instances:
+        return Instances(self._transport)
 
     @property
     def roles(self) -> Roles:
