@@ -30,6 +30,7 @@ READS_ENVIRONMENT = {
     "host_parts.py": "hands the environment to the process runner, which lets little of it through",
     "engine/crash.py": "where a test kills the server; reads nothing else",
     "kit/control_plane.py": "starts a server for tests, which is given the environment of the tests",
+    "builtin/kernels.py": "hands the environment of its job on to the kernel that it starts",
     "kit/process.py": "a job process takes its channel from it, and gives each job a fresh copy",
 }
 

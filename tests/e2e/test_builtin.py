@@ -1,4 +1,4 @@
-"""What a server runs by itself, and a type that it gives the jobs of another: over HTTP, in real processes."""
+"""What a server runs by itself, and a type that has the jobs of another: over HTTP, in real processes."""
 
 from __future__ import annotations
 

@@ -7,8 +7,9 @@ from typing import Any
 from msgspec import Struct
 from msgspec.json import decode as decode_json
 
+from weft.contracts import core as wire
 from weft.engine.jobs import Job, JobKey
-from weft.engine.lifecycle import State
+from weft.faces.core import mapping
 from weft.faces.core.calls import Call
 
 
@@ -32,7 +33,8 @@ def work_key(call: Call, job: Job) -> JobKey:
 
 def result_of(job: Job, work: Job) -> bytes | None:
     """Return the result as JSON; it counts only once Core, too, knows that the job is completed."""
-    return work.result or job.result if job.state is State.COMPLETED else None
+    is_completed = mapping.STATUS[job.state] is wire.Status.COMPLETED
+    return work.result or job.result if is_completed else None
 
 
 def exit_value(result: bytes | None) -> str | None:
