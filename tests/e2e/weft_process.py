@@ -224,6 +224,15 @@ class WeftProcess:
 
         return eventually(reached, seconds, f"{instance} {wanted}")
 
+    def wait_for_list(self, path: str, count: int, *, seconds: float = 30) -> list[Any]:
+        """Wait until the list at *path* has *count* entries; return them."""
+
+        def reached() -> list[Any]:
+            found: list[Any] = self.core("GET", path).json["value"]
+            return found if len(found) >= count else []
+
+        return eventually(reached, seconds, f"{count} entries at {path}")
+
 
 def eventually(look: Callable[[], T], seconds: float, what: str) -> T:
     """Return the first true answer of *look*; fail after *seconds*."""

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from weft.cli.errors import CommandFailed, Misused
-from weft.cli.server import Address, Audience, find_server, unknown_key
-from weft.client import ApiError, TwinsClient, WeftClient
+from weft.cli.server import Address, Audience, find_server, own_token, unknown_key
+from weft.client import ApiError, Patience, TwinsClient, WeftClient
+
+PATIENCE = Patience()
 
 
 @asynccontextmanager
-async def connect(data: Path | None) -> AsyncIterator[WeftClient]:
-    """Raises CommandFailed where there is no server, or one that does not know the key we sign with."""
+async def connect(
+    data: Path | None, *, scopes: Sequence[str] | None = None, patience: Patience = PATIENCE
+) -> AsyncIterator[WeftClient]:
+    """*scopes* are those of a token that we sign ourselves; None: all that a usual one has.
+
+    Raises CommandFailed where there is no server, or one that does not know the key we sign with.
+    """
     address = find_server(data)
+    if scopes is not None and address.signed_with is not None:
+        address = replace(address, token=own_token(address.signed_with, scopes=scopes))
     with _usable(address):
-        client = WeftClient(address.url, address.token, certificate=address.certificate)
+        client = WeftClient(address.url, address.token, patience=patience, certificate=address.certificate)
     async with client:
         with _known_key(address):
             yield client

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -118,9 +119,10 @@ def data_option(data: Path | None) -> str:
     return "" if data is None else f" --data {shlex.quote(str(data))}"
 
 
-def own_token(data: Path, audience: Audience = Audience.CORE) -> str:
+def own_token(data: Path, audience: Audience = Audience.CORE, *, scopes: Sequence[str] | None = None) -> str:
     """Return a token signed with the key of the directory; the key is made now if there is none."""
     from weft.cli.signing import open_issuer  # noqa: PLC0415 - cryptography, which a given token does not need
 
     issuer = open_issuer(data).issuer
-    return issuer.core_token(USER) if audience is Audience.CORE else issuer.twins_token(USER)
+    sign = issuer.core_token if audience is Audience.CORE else issuer.twins_token
+    return sign(USER, scopes=scopes)

@@ -11,10 +11,12 @@ from msgspec import UNSET, UnsetType
 
 from weft.client.answers import Accepted, JobDetails, JobLog
 from weft.client.base import Client
+from weft.client.clock import Clock
 from weft.client.errors import UnreadableAnswer
 from weft.client.instances import Instances
 from weft.client.paging import Page, each
 from weft.client.roles import Roles
+from weft.client.schedules import Schedules
 from weft.client.transport import Reply, encode
 from weft.client.watch import WaitPatience, Watch
 from weft.contracts.core import Item, ItemJobInstance, ItemJobInstances, Items, Workspace, Workspaces
@@ -37,6 +39,14 @@ class WeftClient(Client):
     @property
     def roles(self) -> Roles:
         return Roles(self._transport)
+
+    @property
+    def schedules(self) -> Schedules:
+        return Schedules(self._transport)
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(self._transport)
 
     # ---- workspaces and items
 
