@@ -13,19 +13,28 @@ from weft.engine.jobs import JobKey
 from weft.engine.lifecycle import Event
 from weft.engine.scheduler import Scheduler
 
-SETTLES_WITHIN: Final = timedelta(seconds=2)
-"""How long the clock waits for the jobs of one instant: those that take longer run on while it moves."""
-
 SETTLES_WITHIN_IN_ALL: Final = timedelta(seconds=20)
+"""How long a move waits for jobs, however many instants lie on its way."""
 
 
 class Advancing:
-    """Moves *clock*, which is that of the *scheduler*'s engine."""
+    """Moves *clock*, which is that of the *scheduler*'s engine.
 
-    def __init__(self, clock: AdjustableClock, scheduler: Scheduler, events: Events) -> None:
+    *settles_within*: how long it waits for the jobs of one instant; those that take longer run on.
+    """
+
+    def __init__(
+        self,
+        clock: AdjustableClock,
+        scheduler: Scheduler,
+        events: Events,
+        *,
+        settles_within: timedelta = timedelta(seconds=2),
+    ) -> None:
         self._clock = clock
         self._scheduler = scheduler
         self._events = events
+        self._settles_within = settles_within
         self._moving = asyncio.Lock()
 
     def now(self) -> datetime:
@@ -45,7 +54,7 @@ class Advancing:
             now = self._clock.now()
             if by > LATEST - now:
                 raise ClockTooFar(f"the clock cannot be moved beyond {LATEST.isoformat()}")
-            with Settling(self._events) as settling:
+            with Settling(self._events, self._settles_within) as settling:
                 try:
                     return await self._scheduler.advance(now + by, self._clock.move_on, settling.settle)
                 except OSError as failed:
@@ -55,8 +64,9 @@ class Advancing:
 class Settling:
     """Waits for the jobs that were submitted since it was entered, as long as it has patience."""
 
-    def __init__(self, events: Events) -> None:
+    def __init__(self, events: Events, within: timedelta) -> None:
         self._events = events
+        self._within_seconds = within.total_seconds()
         self._live: set[JobKey] = set()
         self._ended = asyncio.Event()
         self._left_seconds = SETTLES_WITHIN_IN_ALL.total_seconds()
@@ -73,7 +83,7 @@ class Settling:
         loop = asyncio.get_running_loop()
         began_at = loop.time()
         try:
-            async with asyncio.timeout(min(self._left_seconds, SETTLES_WITHIN.total_seconds())):
+            async with asyncio.timeout(min(self._left_seconds, self._within_seconds)):
                 while self._live:
                     self._ended.clear()
                     await self._ended.wait()

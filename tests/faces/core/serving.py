@@ -33,14 +33,18 @@ from weft.catalog.model import Role
 from weft.catalog.principals import KnownPrincipal, as_known
 from weft.catalog.roles import Roles
 from weft.contracts.core import InvokeType
+from weft.engine.advancing import Advancing
+from weft.engine.clock import AdjustableClock
 from weft.engine.engine import Engine
 from weft.engine.events import Events
 from weft.engine.jobs import Completed, Failed, Job, JobError, JobKey, Outcome, Stopped
 from weft.engine.lifecycle import Event
+from weft.engine.scheduler import Scheduler
 from weft.engine.schedules import Schedules
 from weft.faces.core import extra, routes
 from weft.faces.core.face import CoreFace
 from weft.faces.core.rates import meter_of
+from weft.faces.core.scheduled import ScheduledRuns
 from weft.faces.core.timetables import timetable_of
 from weft.faces.core.waits import Waits
 from weft.faces.routing import FaceMount
@@ -129,6 +133,7 @@ class Served:
     path: Path
     store: SqliteStore
     engine: Engine
+    scheduler: Scheduler
     clock: SettableClock
     issuer: Issuer
     home: Home
@@ -278,25 +283,34 @@ def serve(
     page_size: int = 100,
     writes_waiting: int = 100,
     rates: Rates = Rates(),  # noqa: B008 - frozen
+    is_movable: bool = True,
 ) -> Served:
+    """*is_movable*: whether the clock can be moved on, as in the local profile."""
     clock = SettableClock()
+    moved = AdjustableClock.open(directory / "clock", clock)
     keys, home = identity.keys, identity.home
     path = directory / "weft.db"
     store = SqliteStore.open(path, writes_waiting=writes_waiting)
-    engine = Engine(store, clock, Events())
+    engine = Engine(store, moved, Events(), steady=clock)
     verifier = BearerVerifier(keys, CORE_AUDIENCES, clock)
     hosted: dict[str, JobKey] = {}
     registered: dict[str, str] = {}
     types, owner, waits = KnownTypes(home.tenant), Owner(), Waits()
-    catalog = Catalog(store, engine, clock, stop_seconds=0.05, lifecycle=owner)
+    catalog = Catalog(store, engine, moved, stop_seconds=0.05, lifecycle=owner)
+    schedules = Schedules(store, moved, read=timetable_of)
+    scheduler = Scheduler(
+        schedules, engine, ScheduledRuns(store, types), misfire_grace=timedelta(minutes=5), catch_up=0
+    )
+    advancing = Advancing(moved, scheduler, engine.events, settles_within=timedelta(0))
     users, apps = Users(private_directory(directory), home.tenant), Apps(directory, home.tenant)
     core = CoreFace(
         engine=engine,
-        schedules=Schedules(store, clock, read=timetable_of),
+        schedules=schedules,
         catalog=catalog,
         roles=Roles(catalog, store, RegisteredPrincipals(users, apps, home.tenant)),
         verifier=verifier,
         control=WorkloadControlVerifier(keys, CORE_AUDIENCES, clock),
+        advancing=advancing if is_movable else None,
         workload_of_app=registered.get,
         directory=types,
         pace=Pace(
@@ -317,6 +331,7 @@ def serve(
         path=path,
         store=store,
         engine=engine,
+        scheduler=scheduler,
         clock=clock,
         issuer=issuer,
         home=home,
