@@ -9,15 +9,21 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from tests.runners.support import QUICK, ROOT, FakeRun, marked_alive, zombies
+from tests.runners.support import ROOT, FakeRun, marked_alive, zombies
 from weft.engine.jobs import Completed, Failed, Job, JobError
 from weft.kit.items import encode_definition
 from weft.runners.granting import Sources
 from weft.runners.processes import ProcessRunner
+from weft.settings import RunnerSettings
+
+AS_SERVED = RunnerSettings(processes=1)
+UNHURRIED = RunnerSettings(processes=1, sigterm_after=timedelta(seconds=10))
+"""Nothing but the job itself ends what it has started, for ten seconds."""
 
 
 @dataclass
@@ -46,7 +52,9 @@ class Ran:
 
 
 @asynccontextmanager
-async def running(parts: Mapping[str, bytes | str], *, temporary: Path | None = None) -> AsyncIterator[Ran]:
+async def running(
+    parts: Mapping[str, bytes | str], *, temporary: Path | None = None, settings: RunnerSettings = AS_SERVED
+) -> AsyncIterator[Ran]:
     """Give a runner for items of *parts*, and hold it to its word that it leaves no process and no file."""
     # Directories of tests have long names, and sockets short ones.
     with tempfile.TemporaryDirectory(prefix="w") as made:
@@ -58,7 +66,7 @@ async def running(parts: Mapping[str, bytes | str], *, temporary: Path | None = 
         ran: Ran
         definitions = _Later(lambda: ran)
         runner = ProcessRunner(
-            QUICK,
+            settings,
             command=[sys.executable, "-m", "weft.kit.process", "weft.builtin:workload"],
             environment=environment,
             marker=marker,

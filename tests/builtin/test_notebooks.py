@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.builtin.support import Ran, cell, notebook, notebook_run, running
+from tests.builtin.support import UNHURRIED, Ran, cell, notebook, notebook_run, running
 from tests.runners.support import FakeRun, alive, soon
 from weft.engine.jobs import Stopped
 
@@ -151,7 +151,7 @@ async def test_a_cancel_ends_a_busy_kernel_and_what_it_started_within_two_second
         "threading.Timer(0.05, tell).start()  # while the cell is busy\n" + busy,
     )
     run = notebook_run()
-    async with running(parts) as ran:
+    async with running(parts, settings=UNHURRIED) as ran:
         pids, seconds = await cancelled(ran, run)
 
     assert seconds < 2
