@@ -60,6 +60,7 @@ class Server:
             opened.push_async_callback(parts.host.processes.close)
             await serving.take_back_jobs(ground.engine)
             opened.push_async_callback(parts.caller.close)
+            opened.push_async_callback(parts.webhooks.runner.close)
             await self._serve_and_work()
 
     async def _serve_and_work(self) -> None:
@@ -73,8 +74,10 @@ class Server:
                 tasks.create_task(self._parts.host.workers.work()),
                 tasks.create_task(self._call_workloads()),
                 tasks.create_task(self._parts.twins.worker.work()),
+                tasks.create_task(self._parts.webhooks.worker.work()),
             ]
             self._firing = tasks.create_task(self._parts.ground.scheduler.run())
+            announces = tasks.create_task(self._parts.webhooks.announcer.run())
             upkeep = tasks.create_task(self._parts.maintenance().run())
             with self._announced(url, fabric_port):
                 await self._stopping.wait()
@@ -83,6 +86,7 @@ class Server:
                 await self._drain()
                 await asyncio.wait(self._workers)
             upkeep.cancel()
+            announces.cancel()
             stop_serving.set()
             both = asyncio.gather(serves, fabric_serves, return_exceptions=True)
             if not await self._stopping.unless_hurried(both):
@@ -139,10 +143,14 @@ class Server:
     async def _drain(self) -> None:
         """Let running functions end within the grace; the next start takes up again what runs elsewhere."""
         parts = self._parts
+        parts.core.waits.end()
         parts.core_worker.claim_no_more()
+        # What is being sent is sent again by the next start.
+        posts = asyncio.ensure_future(parts.webhooks.worker.drain(timedelta(0)))
         bulk = asyncio.ensure_future(parts.twins.worker.drain(timedelta(0)))  # the next start goes on
         await parts.host.workers.end(self._settings.shutdown_grace, self._stopping)
         await bulk
+        await posts
         await parts.core_worker.drain(LETS_CORE_SEE_THE_END)
 
     async def _readiness(self) -> Mapping[str, bool]:

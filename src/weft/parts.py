@@ -6,7 +6,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Self
+from typing import Final, Self
 
 from starlette.types import ASGIApp
 
@@ -18,11 +18,14 @@ from weft.auth.issuer import CORE_AUDIENCES, Issuer
 from weft.auth.keys import Keys
 from weft.auth.on_behalf import LocalTokens
 from weft.auth.principals import RegisteredPrincipals
+from weft.auth.sealed import WebhookSeal
 from weft.auth.users import Users
 from weft.auth.workload_control import WorkloadControlVerifier
-from weft.catalog import scopes
+from weft.catalog import scopes, webhooks
 from weft.catalog.catalog import Catalog
 from weft.catalog.roles import Roles
+from weft.catalog.webhook_addresses import UrlPolicy
+from weft.catalog.webhooks import Announcer, Webhooks
 from weft.engine.advancing import Advancing
 from weft.engine.clock import AdjustableClock, ClockUnreadable, SystemClock
 from weft.engine.engine import Engine
@@ -41,6 +44,8 @@ from weft.faces.core.face import CoreFace
 from weft.faces.core.rates import meter_of
 from weft.faces.core.scheduled import ScheduledRuns
 from weft.faces.core.timetables import timetable_of
+from weft.faces.core.waits import Waits
+from weft.faces.core.webhooks import event_of
 from weft.faces.doors import Doors
 from weft.faces.login import doors as login_doors
 from weft.faces.login import routes as login_routes
@@ -65,6 +70,7 @@ from weft.local_fabric import FilesGoToo, LocalFabric
 from weft.onelake.files import Files
 from weft.runners.granting import Sources
 from weft.runners.remote_workload import RemoteWorkloadRunner
+from weft.runners.webhooks import WebhookRunner
 from weft.runners.workload_lifecycle import WorkloadLifecycle
 from weft.serving import in_url
 from weft.settings import Profile, ScheduleSettings, Settings
@@ -76,6 +82,9 @@ from weft.workloads import (
     declared_item_types,
     hosted_as_declared,
 )
+
+KEEPS_DELIVERIES: Final = 100
+DELIVERIES_AT_ONCE: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +138,16 @@ class Ground:
 
 
 @dataclass(frozen=True, slots=True)
+class WebhookParts:
+    """*announcer* makes deliveries of what happens, *worker* lets *runner* send them."""
+
+    service: Webhooks
+    announcer: Announcer
+    runner: WebhookRunner
+    worker: Worker
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
     """*certificate*: with which the server serves https. *caller* and *core_worker* do the jobs of Core."""
 
@@ -140,6 +159,7 @@ class Parts:
     fabric: LocalFabric
     host: HostParts
     twins: TwinsService
+    webhooks: WebhookParts
     core: CoreFace
 
     @classmethod
@@ -151,6 +171,7 @@ class Parts:
         catalog = _catalog(ground, caller, files)
         fabric = _fabric(ground, catalog, files)
         host = _host(ground, catalog, fabric)
+        hooks = _webhooks(ground, catalog)
         return cls(
             ground=ground,
             certificate=_certificate(ground),
@@ -160,16 +181,18 @@ class Parts:
             fabric=fabric,
             host=host,
             twins=_twins(ground, host),
-            core=_core(ground, catalog, fabric),
+            webhooks=hooks,
+            core=_core(ground, catalog, fabric, hooks.service),
         )
 
     def maintenance(self) -> Maintenance:
         settings = self.ground.settings
         keep = settings.pace.keeps_finished_per_item
         keeps = () if keep is None else ((scopes.CORE, keep),)
+        keeps = (*keeps, (webhooks.QUEUE, KEEPS_DELIVERIES))
         return Maintenance(
             self.ground.engine,
-            (*self.host.workers.all, self.core_worker, self.twins.worker),
+            (*self.host.workers.all, self.core_worker, self.twins.worker, self.webhooks.worker),
             Retention(length=settings.retention, keep=keeps),
             every=settings.maintenance_every,
             duties=(
@@ -341,13 +364,30 @@ def _roles(ground: Ground, catalog: Catalog, fabric: LocalFabric) -> Roles:
     return Roles(catalog, ground.store, people)
 
 
-def _core(ground: Ground, catalog: Catalog, fabric: LocalFabric) -> CoreFace:
+def _webhooks(ground: Ground, catalog: Catalog) -> WebhookParts:
+    settings, store, engine, clock = ground.settings.webhooks, ground.store, ground.engine, ground.clock
+    seal, policy = WebhookSeal(ground.keys.secret), UrlPolicy(settings.hosts)
+    announcer = Announcer(engine, store, event_of)
+    runner = WebhookRunner(settings, store=store, seal=seal, policy=policy, clock=ground.steady)
+    habits = Habits(
+        queue=webhooks.QUEUE, slots=DELIVERIES_AT_ONCE, begins=Event.START, cancel_wins=True, adopts=False
+    )
+    return WebhookParts(
+        service=Webhooks(catalog, store, engine, clock, seal=seal, policy=policy, changed=announcer.look),
+        announcer=announcer,
+        runner=runner,
+        worker=Worker(engine, runner, habits),
+    )
+
+
+def _core(ground: Ground, catalog: Catalog, fabric: LocalFabric, hooks: Webhooks) -> CoreFace:
     settings, keys, clock = ground.settings, ground.keys, ground.steady
     return CoreFace(
         engine=ground.engine,
         schedules=ground.schedules,
         catalog=catalog,
         roles=_roles(ground, catalog, fabric),
+        webhooks=hooks,
         verifier=BearerVerifier(keys, CORE_AUDIENCES, clock),
         directory=ground.registry,
         pace=settings.pace,
@@ -358,4 +398,5 @@ def _core(ground: Ground, catalog: Catalog, fabric: LocalFabric) -> CoreFace:
         advancing=_advancing(ground),
         workload_of_app=fabric.workload_of_app,
         meter=meter_of(settings.rates, clock),
+        waits=Waits(settings.rates.waits),
     )

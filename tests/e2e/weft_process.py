@@ -104,6 +104,15 @@ class WeftProcess:
         """End it as a power cut of the process would: SIGKILL."""
         self._end(signal.SIGKILL)
 
+    def has_died(self) -> bool:
+        """Return whether it has ended by itself, as at a crash point; it can be started again then."""
+        if self._process is None or self._process.poll() is None:
+            return False
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._process = None
+        return True
+
     def terminate(self, *, seconds: float = 40) -> int:
         """Send SIGTERM and return the exit code."""
         return self._end(signal.SIGTERM, seconds=seconds)

@@ -20,6 +20,7 @@ from weft.stores.sqlite import (
     roles,
     schedules,
     searching,
+    webhooks,
 )
 
 STATEMENTS = {
@@ -31,6 +32,7 @@ STATEMENTS = {
     **roles.SQL,
     **folders.SQL,
     **operations.SQL,
+    **webhooks.SQL,
 }
 
 

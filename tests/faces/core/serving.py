@@ -24,6 +24,7 @@ from weft.auth.issuer import CORE_AUDIENCES, Issuer
 from weft.auth.keys import Keys
 from weft.auth.principals import RegisteredPrincipals
 from weft.auth.private_files import private_directory
+from weft.auth.sealed import WebhookSeal
 from weft.auth.users import Users
 from weft.auth.workload_control import WorkloadControlVerifier
 from weft.catalog.catalog import Catalog
@@ -32,6 +33,8 @@ from weft.catalog.item_types import Backend, Dedup, ItemType, RunsAs
 from weft.catalog.model import Role
 from weft.catalog.principals import KnownPrincipal, as_known
 from weft.catalog.roles import Roles
+from weft.catalog.webhook_addresses import UrlPolicy
+from weft.catalog.webhooks import Announcer, Webhooks
 from weft.contracts.core import InvokeType
 from weft.engine.advancing import Advancing
 from weft.engine.clock import AdjustableClock
@@ -47,6 +50,7 @@ from weft.faces.core.rates import meter_of
 from weft.faces.core.scheduled import ScheduledRuns
 from weft.faces.core.timetables import timetable_of
 from weft.faces.core.waits import Waits
+from weft.faces.core.webhooks import event_of
 from weft.faces.routing import FaceMount
 from weft.settings import Limits, Pace, Rates
 from weft.stores.sqlite import SqliteStore
@@ -147,6 +151,10 @@ class Served:
     registered: dict[str, str] = field(default_factory=dict)
     hosted: dict[str, JobKey] = field(default_factory=dict)
     waits: Waits = field(default_factory=Waits)
+    announcer: Announcer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.announcer = Announcer(self.engine, self.store, event_of)
 
     def token(self, user: str = "admin", *scopes: str, app: bool = False, tenant: str | None = None) -> str:
         return self.issuer.core_token(
@@ -324,6 +332,15 @@ def serve(
         page_size=page_size,
         meter=meter_of(rates, clock),
         waits=waits,
+        webhooks=Webhooks(
+            catalog,
+            store,
+            engine,
+            clock,
+            seal=WebhookSeal(keys.secret),
+            policy=UrlPolicy(("ci.contoso.com", "*.fabrikam.com")),
+            changed=lambda: None,
+        ),
     )
     app = Starlette(routes=[FaceMount("/v1", routes.routes(core)), FaceMount("/weft/v1", extra.routes(core))])
     issuer = Issuer(keys, clock, home)

@@ -31,6 +31,7 @@ from weft.catalog.errors import (
     RoleTooLow,
     WorkspaceNotFound,
 )
+from weft.catalog.webhooks import TooManyWebhooks, WebhookNotFound
 from weft.contracts import core as wire
 from weft.engine.errors import JobEnded, JobNotFound, Overloaded, ScopeBusy, StoreUnavailable
 from weft.engine.jobs import Job
@@ -351,6 +352,12 @@ TABLE: dict[type[Exception], Row] = {
         "TooManyRequestsForJobs",
         lambda e: f"Too many jobs were started; no more are until: {told(e.until)}",
         retriable=True,
+    ),
+    WebhookNotFound: Row(
+        404, "WebhookNotFound", lambda e: f"The requested webhook {shown(e.webhook)} was not found"
+    ),
+    TooManyWebhooks: Row(
+        400, "WebhooksExceedLimit", lambda e: f"A workspace can have at most {e.most} webhooks"
     ),
     KeysUnavailable: Row(503, "ServiceUnavailable", str, retriable=True),
     StoreUnavailable: Row(

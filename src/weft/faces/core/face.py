@@ -11,6 +11,7 @@ from weft.catalog.catalog import Catalog, random_id
 from weft.catalog.item_types import Dedup, ItemType, RunsAs
 from weft.catalog.model import Principal
 from weft.catalog.roles import Roles
+from weft.catalog.webhooks import Webhooks
 from weft.contracts.core import InvokeType
 from weft.engine.advancing import Advancing
 from weft.engine.engine import Engine
@@ -73,6 +74,7 @@ class CoreFace:
     schedules: Schedules
     catalog: Catalog
     roles: Roles
+    webhooks: Webhooks
     verifier: Verifier
     directory: Directory
     pace: Pace

@@ -29,7 +29,7 @@ class TooManyWaits(Overloaded):
 
 
 class Waits:
-    """All the waiting of a server; *most* of one identity at once."""
+    """All the waiting of a server; *most* of one identity at once, 0: as many as it likes."""
 
     def __init__(self, most: int = MOST_WAITS) -> None:
         self._most = most
@@ -53,7 +53,7 @@ class Waits:
     def place(self, caller: Principal) -> Iterator[None]:
         """Take a place among the waiting. Raises TooManyWaits."""
         identity = (caller.tenant, caller.id)
-        if self._waiting[identity] >= self._most:
+        if 0 < self._most <= self._waiting[identity]:
             raise TooManyWaits(self._most)
         self._waiting[identity] += 1
         try:

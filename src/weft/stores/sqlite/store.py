@@ -12,12 +12,23 @@ from weft.catalog.hosted_items import HostedItem, ItemKey, ItemState
 from weft.catalog.model import EVERYWHERE, Folder, Item, Operation, Role, Within, Workspace
 from weft.catalog.principals import KnownPrincipal
 from weft.catalog.roles import RoleAssignment
+from weft.catalog.webhooks import News, Webhook
 from weft.engine.errors import Overloaded
 from weft.engine.jobs import Job, JobKey, LogLine, Move, Progress, Room
 from weft.engine.lifecycle import State
 from weft.engine.ports import Claim, Duplicate, Found, Search
 from weft.engine.schedules import Occurrence, Schedule
-from weft.stores.sqlite import catalog, folders, hosted_items, jobs, operations, roles, schedules, searching
+from weft.stores.sqlite import (
+    catalog,
+    folders,
+    hosted_items,
+    jobs,
+    operations,
+    roles,
+    schedules,
+    searching,
+    webhooks,
+)
 from weft.stores.sqlite.database import Lock, is_synchronous_full, open_reader, open_writer, store_id
 from weft.stores.sqlite.lately import Lately
 from weft.stores.sqlite.reader import Reader
@@ -319,6 +330,32 @@ class SqliteStore:
 
     async def take_role(self, workspace: str, principal: str) -> bool:
         return await self._writer.call(roles.take_role, workspace, principal)
+
+    # ---- webhooks
+
+    async def add_webhook(self, webhook: Webhook, *, most: int) -> bool:
+        return await self._writer.call(webhooks.add_webhook, webhook, most)
+
+    async def webhook(self, id: str) -> Webhook | None:
+        return await self._one.call(webhooks.webhook, id)
+
+    async def webhooks(self, workspace: str, *, after: int, limit: int) -> Sequence[Webhook]:
+        return await self._many.call(webhooks.webhooks, workspace, after, limit)
+
+    async def any_webhook(self) -> bool:
+        return await self._one.call(webhooks.any_webhook)
+
+    async def change_webhook(self, webhook: Webhook) -> bool:
+        return await self._writer.call(webhooks.change_webhook, webhook)
+
+    async def delete_webhook(self, id: str) -> bool:
+        return await self._writer.call(webhooks.delete_webhook, id)
+
+    async def news(self, limit: int) -> Sequence[News]:
+        return await self._many.call(webhooks.news, limit)
+
+    async def forget_news(self, through: int) -> None:
+        await self._writer.call(webhooks.forget_news, through)
 
     # ---- items of hosted workloads
 
