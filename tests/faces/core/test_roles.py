@@ -216,6 +216,27 @@ async def test_what_cannot_be_a_role_names_the_field(
     assert served.dump() == before
 
 
+@pytest.mark.parametrize(
+    ("type", "code"),
+    [
+        ("Group", "PrincipalNotFound"),
+        ("ServicePrincipalProfile", "WorkspaceRoleNotAllowedForServicePrincipalProfile"),
+    ],
+)
+async def test_neither_a_group_nor_a_profile_has_roles_whosever_the_id_is(
+    served: Served, place: Place, type: str, code: str
+) -> None:
+    ann = served.users.create("ann").object_id
+    viewer = await served.grant(place, "viewer", Role.VIEWER)
+
+    answer = await served.call("POST", assignments(place), asked(ann, type=type))
+    too_low = await served.call("POST", assignments(place), asked(ann, type=type), token=viewer)
+
+    assert refused(answer, 400, code)
+    assert refused(too_low, 403, "InsufficientPrivileges")
+    assert ann not in await roles(served, place)
+
+
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 async def test_who_has_no_role_is_not_found(served: Served, place: Place, method: str) -> None:
     ann = served.users.create("ann").object_id
