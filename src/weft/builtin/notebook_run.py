@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from weft.builtin.cells import Cell, cells_of, part_of, with_parameters
@@ -14,6 +15,7 @@ from weft.kit.errors import ErrorDetail, JobFailed
 
 EXTRA: Final = "weft[notebooks]"
 LONGEST_TRACEBACK: Final = 6000
+LONGEST_LINE: Final = 200
 
 
 async def run(ctx: JobContext, payload: Mapping[str, Any]) -> dict[str, str] | None:
@@ -49,7 +51,7 @@ def _runs(ctx: JobContext, cell: Cell) -> bool:
     return bool(cell.source.strip()) and not cell.is_frozen
 
 
-async def _execute(ctx: JobContext, cells: Sequence[Cell], files: Any) -> dict[str, str] | None:
+async def _execute(ctx: JobContext, cells: Sequence[Cell], files: Path) -> dict[str, str] | None:
     from weft.builtin.kernels import CellFailed, Exited, kernel  # noqa: PLC0415 - needs the extra
 
     if not cells:
@@ -77,10 +79,10 @@ def _say(stream: str, text: str) -> None:
 
 
 def _failure(cell: Cell, name: str, value: str, traceback: str) -> JobFailed:
-    details = [
-        ErrorDetail("Cell", f"{_named(cell)}: {cell.source.strip().partition(chr(10))[0][:200]}"),
-        ErrorDetail("Traceback", traceback[-LONGEST_TRACEBACK:]),
-    ]
+    first_line = cell.source.strip().partition("\n")[0]
+    details = [ErrorDetail("Cell", f"{_named(cell)}: {first_line[:LONGEST_LINE]}")]
+    if traceback.strip():  # IPython gives none for an unknown magic
+        details.append(ErrorDetail("Traceback", traceback[-LONGEST_TRACEBACK:]))
     return JobFailed(name, value or name, details=details)
 
 
