@@ -129,6 +129,7 @@ def _new_job(call: Call, item: Item, job_type: str, payload: bytes, *, rerun_of:
         user_name=caller.name,
         request_id=call.id,
         rerun_of=rerun_of,
+        runs_as=call.core.directory.runs_as(item.type, job_type),
     )
     return new_job(run, call.core.new_id())
 
