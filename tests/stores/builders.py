@@ -11,6 +11,7 @@ from weft.catalog.model import Item, Workspace
 from weft.engine.jobs import Changes, Job, JobKey, Move, WhenLost
 from weft.engine.lifecycle import State
 from weft.engine.ports import Claim, JobStore
+from weft.engine.schedules import Schedule
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 LEASE = timedelta(seconds=30)
@@ -43,6 +44,22 @@ def a_job(**given: Any) -> Job:
 
 def an_ended_job(**given: Any) -> Job:
     return a_job(**{"state": State.COMPLETED, "ended_at": NOW} | given)
+
+
+def a_schedule(id: str = "s1", **given: Any) -> Schedule:
+    schedule = Schedule(
+        scope=SCOPE,
+        kind="forecast",
+        id=id,
+        enabled=True,
+        configuration=b'{"type": "Cron"}',
+        payload=b'{"days": 7}',
+        owner="u1",
+        labels={"user": "ü"},
+        created_at=NOW,
+        next_due=after(60),
+    )
+    return replace(schedule, **given)
 
 
 def a_claim(**given: Any) -> Claim:

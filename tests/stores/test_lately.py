@@ -12,6 +12,7 @@ from tests.stores.builders import (
     QUEUE,
     a_claim,
     a_job,
+    a_schedule,
     after,
     an_end,
     an_ended_job,
@@ -100,6 +101,18 @@ async def test_a_job_that_was_written_lately_needs_no_reader(
     monkeypatch.setattr(store._one, "call", never)
 
     assert await store.get(started.key) == started
+
+
+async def test_a_job_that_a_schedule_made_needs_no_reader(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule = await store.add_schedule(a_schedule(), most=1)
+    job = await store.fire(schedule, [], None, a_job())
+    assert job is not None
+
+    monkeypatch.setattr(store, "_one", None)
+
+    assert await store.get(job.key) == job
 
 
 async def test_a_write_that_failed_leaves_nothing_to_be_believed(store: SqliteStore) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.stores.builders import NOW, SCOPE, a_job, after, an_ended_job, keep
+from tests.stores.builders import SCOPE, a_job, a_schedule, after, an_ended_job, keep
 from tests.stores.conftest import Store
 from weft.engine.errors import JobConflict, ScopeClosed
 from weft.engine.jobs import Job, JobError, JobKey
@@ -17,22 +17,6 @@ from weft.engine.lifecycle import State
 from weft.engine.schedules import Fate, Occurrence, Schedule, TooManySchedules
 
 MOST = 20
-
-
-def a_schedule(id: str = "s1", **given: Any) -> Schedule:
-    schedule = Schedule(
-        scope=SCOPE,
-        kind="forecast",
-        id=id,
-        enabled=True,
-        configuration=b'{"type": "Cron"}',
-        payload=b'{"days": 7}',
-        owner="u1",
-        labels={"user": "ü"},
-        created_at=NOW,
-        next_due=after(60),
-    )
-    return replace(schedule, **given)
 
 
 async def kept(store: Store, id: str = "s1", **given: Any) -> Schedule:
@@ -263,6 +247,16 @@ async def test_an_occurrence_that_is_known_is_passed_over(store: Store) -> None:
 
     assert [job.key for job in await store.page(SCOPE, before=None, limit=10)] == [first.key]
     assert await all_occurrences(store, schedule) == [fired(after(60), first)]
+    assert await store.next_due() == after(180)
+
+
+async def test_who_comes_late_to_an_occurrence_does_not_set_the_schedule_back(store: Store) -> None:
+    schedule = await kept(store)
+    await fire(store, schedule, a_job(), after(120))
+    await fire(store, replace(schedule, next_due=after(120)), a_job(), after(180))
+
+    assert await fire(store, schedule, a_job(), after(120)) is None
+
     assert await store.next_due() == after(180)
 
 

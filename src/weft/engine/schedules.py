@@ -129,7 +129,7 @@ class ScheduleStore(Protocol):
     async def delete_schedule(self, scope: str, id: str) -> bool: ...
 
     async def due_schedules(self, until: datetime, limit: int) -> Sequence[Schedule]:
-        """Return enabled schedules whose next_due is not after *until*, the first due first."""
+        """Return schedules whose next_due is not after *until*, the first due first."""
 
     async def next_due(self) -> datetime | None: ...
 
@@ -143,9 +143,9 @@ class ScheduleStore(Protocol):
     ) -> Job | None:
         """In one transaction: note *occurrences*, keep *job* (see JobStore.insert), set *next_due*.
 
-        None, and nothing is kept, where the schedule is not enabled under its revision any more, or its
-        next_due has moved. None, and no job is kept but *next_due* is set, where an occurrence is known
-        already: a clock has stepped back. Without *job* the occurrences are only noted, and None is returned.
+        None, and nothing is kept, where the schedule has another revision by now or its next_due has moved.
+        None, and no job is kept but *next_due* is set, where an occurrence is known already: a clock has
+        stepped back. Without *job* the occurrences are only noted, and None is returned.
         Raises ScopeClosed, and JobConflict where the job's key is taken.
         """
 

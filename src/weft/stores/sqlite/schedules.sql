@@ -64,7 +64,8 @@ SELECT MIN(next_due) FROM schedules WHERE next_due IS NOT NULL
 
 -- name: go_on
 UPDATE schedules SET next_due = :next_due
-WHERE number = :number AND enabled AND revision = :revision AND next_due = :due
+-- What is disabled is never due.
+WHERE number = :number AND revision = :revision AND next_due = :due
 
 -- name: note_occurrence
 INSERT INTO occurrences (schedule, due, fate, job, count, last)
