@@ -1,4 +1,4 @@
-"""Our answers against the published document, for every operation of it that is served."""
+"""Our answers against the published document; test_generated.py asks for all of its operations."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ WORKSPACES = "/workspaces"
 WORKSPACE = "/workspaces/{workspaceId}"
 ITEMS = f"{WORKSPACE}/items"
 ITEM = f"{ITEMS}/{{itemId}}"
+FOLDERS = f"{WORKSPACE}/folders"
 INSTANCES = f"{ITEM}/jobs/instances"
 INSTANCE = f"{INSTANCES}/{{jobInstanceId}}"
 RUN = f"{ITEM}/jobs/{{jobType}}/instances"
@@ -43,11 +44,17 @@ OPERATIONS: list[tuple[str, str, Any, int]] = [
     ("GET", INSTANCES, None, 200),
     ("GET", INSTANCE, None, 200),
     ("POST", f"{INSTANCE}/cancel", None, 202),
+    ("GET", "/capacities", None, 200),
+    ("POST", FOLDERS, {"displayName": "more"}, 201),
+    ("GET", FOLDERS, None, 200),
+    ("PATCH", WORKSPACE, {"displayName": "renamed", "description": "ours"}, 200),
     ("DELETE", ITEM, None, 200),
     ("DELETE", WORKSPACE, None, 200),
     ("POST", WORKSPACES, {"displayName": ""}, 400),
     ("POST", ITEMS, {"displayName": "x", "type": "Lakeside"}, 400),
     ("PATCH", ITEM, {}, 400),
+    ("PATCH", WORKSPACE, {}, 400),
+    ("POST", FOLDERS, {"displayName": "a/b"}, 400),
     ("POST", RUN, {"executionData": []}, 400),
     ("POST", RUN, {"parameters": [{"name": "a", "type": "Text", "value": "x"}]}, 403),
 ]
