@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,7 +13,9 @@ import pytest
 
 from tests.builtin.support import UNHURRIED, Ran, cell, notebook, notebook_run, running
 from tests.runners.support import FakeRun, alive, soon
+from weft.builtin import workload
 from weft.engine.jobs import Stopped
+from weft.kit.testing import run_job
 
 GIT_SOURCE = """\
 # Fabric notebook source
@@ -189,3 +193,24 @@ async def test_a_notebook_that_cannot_be_run_is_refused_before_a_kernel_starts()
     assert unfit.code == "InvalidParameter"
     assert "'x' of type int: must be a whole number, not 'many'" in unfit.message
     assert ignored.texts == ["executionData: ignored here: compute, configuration"]
+
+
+@pytest.mark.parametrize("missing", ["nbclient", "nbformat", "ipykernel"])
+def test_without_the_extra_a_notebook_fails_at_once_and_says_how_to_install_it(
+    missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+
+    run = run_job(workload, "Notebook", "RunNotebook", definition=notebook("x = 1"))
+
+    assert run.error is not None
+    assert run.error.code == "NotebooksNotInstalled"
+    assert "pip install 'weft[notebooks]'" in run.error.message
+
+
+def test_neither_a_server_nor_a_waiting_process_loads_what_runs_notebooks() -> None:
+    code = "import sys, weft.app, weft.kit.process, weft.builtin; print(*sys.modules)"
+
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert not {"nbclient", "nbformat", "jupyter_client", "IPython", "zmq", "runpy"} & set(loaded.split())

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tests.faces.core.serving import FORECAST, HOST, OUTCOMES, Place, Served
-from weft.catalog.item_types import Dedup
+from weft.catalog.item_types import Dedup, RunsAs
 from weft.catalog.model import Role
 
 
@@ -89,3 +89,19 @@ async def test_of_many_runs_at_once_one_lives(served: Served, place: Place) -> N
     listed = (await served.call("GET", f"{place.jobs}/instances")).json()["value"]
     statuses = sorted(job["status"] for job in listed)
     assert statuses == ["Deduped"] * 19 + ["NotStarted"]
+
+
+async def test_job_types_that_are_one_at_their_workload_are_duplicates_of_each_other(
+    served: Served, place: Place
+) -> None:
+    served.types.dedups[FORECAST] = Dedup.PER_ITEM
+    served.types.mapped[FORECAST] = RunsAs("Contoso.Other.Thing", "spin")
+
+    winner = await served.run(place, "calculateForecast")
+    other = await served.run(place, "ForecastAsync")
+
+    shown = [(await served.call("GET", place.instance(id))).json() for id in (winner, other)]
+    assert [(job["jobType"], job["status"]) for job in shown] == [
+        ("calculateForecast", "NotStarted"),
+        ("ForecastAsync", "Deduped"),
+    ]
