@@ -1,4 +1,4 @@
-"""`weft clock`: what it sends and shows, and what it refuses. The real thing is in tests/e2e/test_schedules.py."""
+"""`weft clock`: what it sends, shows and refuses. What it moves is in tests/e2e/test_schedules.py."""
 
 from __future__ import annotations
 

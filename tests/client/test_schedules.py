@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec import UNSET
 
@@ -43,7 +44,7 @@ async def test_a_schedule_is_created_with_what_is_given() -> None:
         "configuration": CONFIGURATION,
         "executionData": {"a": 1},
     }
-    assert (created.id, json.loads(created.configuration), created.execution_data) == (
+    assert (created.id, msgspec.json.decode(created.configuration), created.execution_data) == (
         J,
         CONFIGURATION,
         UNSET,
