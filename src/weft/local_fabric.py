@@ -22,7 +22,7 @@ from weft.auth.resources import Resources
 from weft.catalog.catalog import Catalog
 from weft.catalog.model import Item, Principal
 from weft.catalog.ports import ItemLifecycle
-from weft.contracts.hosts import ANSWERED_HOSTS, CORE_HOST, LOGIN_HOSTS, ONELAKE_HOSTS
+from weft.contracts.hosts import ANSWERED_HOSTS, CORE_HOSTS, LOGIN_HOSTS, ONELAKE_HOSTS
 from weft.engine.ports import Clock
 from weft.faces.core import doors as core_doors
 from weft.faces.core import routes as core_routes
@@ -107,7 +107,11 @@ class LocalFabric:
         fabric = _core(core, limits)
         login = login_routes.application(self.login, LOGIN_HOSTS)
         lake = _lake(self.lake, limits)
-        apps = {**dict.fromkeys(LOGIN_HOSTS, login), **dict.fromkeys(ONELAKE_HOSTS, lake), CORE_HOST: fabric}
+        apps = {
+            **dict.fromkeys(LOGIN_HOSTS, login),
+            **dict.fromkeys(ONELAKE_HOSTS, lake),
+            **dict.fromkeys(CORE_HOSTS, fabric),
+        }
         return HostSwitch(apps, default=fabric)  # its doors refuse a host that nobody answers for
 
 
@@ -135,7 +139,7 @@ def _core(core: CoreFace, limits: Limits) -> ASGIApp:
     return Doors(
         application([FaceMount("/v1", core_routes.routes(core)), core_routes.no_route(core)]),
         default=core_doors.envelope,
-        hosts=(CORE_HOST,),
+        hosts=CORE_HOSTS,
         requests_at_once=limits.requests_at_once,
     )
 

@@ -181,7 +181,7 @@ KEPT_AWAY = [
     ("onelake.table.fabric.microsoft.com", 443),
     ("app.fabric.microsoft.com", 443),
     ("westus-onelake.dfs.fabric.microsoft.com", 443),
-    ("api.powerbi.com", 443),
+    ("app.powerbi.com", 443),
     ("management.azure.com", 443),
     ("analysis.windows.net", 443),
     ("autologon.microsoftonline.com", 443),
