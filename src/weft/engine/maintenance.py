@@ -60,7 +60,7 @@ class Maintenance:
     async def once(self) -> None:
         # After the whole process stood still, the leases of our own live jobs have run out too: extend first.
         # The instant is taken before that, for the process can stand still here as well as anywhere.
-        as_of = self._engine.clock.now()
+        as_of = self._engine.steady.now()
         for worker in self._workers:
             await worker.extend()
         rescued = await self._engine.rescue(as_of=as_of)
