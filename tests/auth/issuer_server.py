@@ -17,6 +17,8 @@ from urllib.parse import parse_qsl
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from tests.http_faults import A_PAGE, SERVER_ERRORS, drip, flood, heard, message, reset, saying, stay_silent
+
 TENANT = "853d9f4f-c71b-4420-b6ec-60e503458946"
 
 
@@ -69,7 +71,7 @@ class IssuerServer:
         self.give: Callable[[dict[str, str]], Answer] = lambda form: (400, {"error": "unsupported"})
         self._tls = tls
         self._faults: dict[Part, list[Fault]] = {part: [] for part in Part}
-        self._over = asyncio.Event()
+        self.over = asyncio.Event()
         self._served: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> IssuerServer:
@@ -83,7 +85,7 @@ class IssuerServer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._over.set()
+        self.over.set()
         self._hole.close()
         self._server.close()
         await self._server.wait_closed()
@@ -154,53 +156,22 @@ class IssuerServer:
             **self.document,
         }
 
-    async def silent(self, writer: asyncio.StreamWriter) -> None:
-        await self._over.wait()
-
-    async def reset(self, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
-        await writer.drain()
-        linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        writer.transport.abort()
-
     async def redirect(self, writer: asyncio.StreamWriter) -> None:
         writer.write(message(301, b"", f"Location: {self.origin}/elsewhere\r\n"))
 
-    async def drip(self, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-        while not self._over.is_set():
-            writer.write(b" " * 16)
-            await writer.drain()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._over.wait(), 0.05)
-
-    async def flood(self, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 200000000\r\n\r\n")
-        for _ in range(3000):
-            writer.write(b" " * 65536)
-            await writer.drain()
-
-
-def _saying(status: int, body: bytes = b"", more: str = "") -> Callable[..., Awaitable[None]]:
-    async def say(_: IssuerServer, writer: asyncio.StreamWriter) -> None:
-        writer.write(message(status, body, more))
-
-    return say
-
 
 _FAULTS: dict[Fault, Callable[[IssuerServer, asyncio.StreamWriter], Awaitable[None]]] = {
-    Fault.TIMEOUT: IssuerServer.silent,
-    Fault.RESET: IssuerServer.reset,
-    Fault.STATUS_500: _saying(500, b"Traceback: boom"),
-    Fault.STATUS_502: _saying(502, b"<html>Bad Gateway</html>"),
-    Fault.STATUS_503: _saying(503, more="Retry-After: 1\r\n"),
-    Fault.STATUS_429: _saying(429, more="Retry-After: 1\r\n"),
-    Fault.STATUS_404: _saying(404, b'{"error":"no such page"}'),
+    Fault.TIMEOUT: stay_silent,
+    Fault.RESET: reset,
+    Fault.STATUS_500: SERVER_ERRORS[500],
+    Fault.STATUS_502: SERVER_ERRORS[502],
+    Fault.STATUS_503: SERVER_ERRORS[503],
+    Fault.STATUS_429: SERVER_ERRORS[429],
+    Fault.STATUS_404: saying(404, b'{"error":"no such page"}'),
     Fault.REDIRECT: IssuerServer.redirect,
-    Fault.GARBAGE: _saying(200, b"<html>Sign in</html>"),
-    Fault.DRIP: IssuerServer.drip,
-    Fault.OVERSIZED: IssuerServer.flood,
+    Fault.GARBAGE: A_PAGE,
+    Fault.DRIP: drip,
+    Fault.OVERSIZED: flood,
 }
 
 
@@ -220,16 +191,8 @@ class NoNames(AbstractResolver):
         return
 
 
-def message(status: int, body: bytes, more: str = "") -> bytes:
-    head = f"HTTP/1.1 {status} Said\r\nContent-Length: {len(body)}\r\nConnection: close\r\n{more}\r\n"
-    return head.encode() + body
-
-
 async def _read(reader: asyncio.StreamReader) -> Asked:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode()
-    first, *lines = head.strip().split("\r\n")
-    _, path, _ = first.split(" ")
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    request = await heard(reader)
+    path = request.path
     part = Part.TOKEN if path.endswith("/token") else Part.KEYS if path.endswith("/keys") else Part.DOCUMENT
-    return Asked(part, path, headers, dict(parse_qsl(body.decode())))
+    return Asked(part, path, request.headers, dict(parse_qsl(request.body.decode())))

@@ -19,6 +19,7 @@ from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from tests.http_faults import A_PAGE, SERVER_ERRORS, drip, flood, heard, message, reset, saying, stay_silent
 from weft.auth.certificate import Certificate
 from weft.catalog.item_types import Backend, Contract, ItemEvent, ItemType
 from weft.runners.workload_endpoint import Endpoint, Person
@@ -130,7 +131,7 @@ class FaultServer(AbstractResolver):
         self._closed_port = 0
         self._deaf_port = 0
         self._will_fire: tuple[Call, Fault] | None = None
-        self._over = asyncio.Event()
+        self.over = asyncio.Event()
         self._arrived = asyncio.Condition()
 
     async def __aenter__(self) -> FaultServer:
@@ -146,7 +147,7 @@ class FaultServer(AbstractResolver):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._over.set()
+        self.over.set()
         self._hole.close()
         for server in (self._server, self._deaf):
             server.close()
@@ -159,7 +160,7 @@ class FaultServer(AbstractResolver):
 
     def will_say(self, call: Call, status: int, body: bytes) -> None:
         """Answer the next call of the kind so."""
-        self._said[call].append(_message(status, body))
+        self._said[call].append(message(status, body))
 
     async def seen(self, call: Call, times: int = 1) -> list[Request]:
         """Wait for as many requests of the kind, and return them."""
@@ -218,7 +219,7 @@ class FaultServer(AbstractResolver):
         self._fire()
         with contextlib.suppress(ConnectionError):
             await reader.read(100)
-            writer.write(_message(400, b"what?"))
+            writer.write(message(400, b"what?"))
             await writer.drain()
         writer.close()
 
@@ -257,7 +258,7 @@ class FaultServer(AbstractResolver):
         faults = self._faults[request.call]
         if not faults or faults[0] in BEFORE_A_REQUEST:
             status, body = self._do(request.call)
-            writer.write(_message(status, body))
+            writer.write(message(status, body))
             await writer.drain()
             return
         fault = faults.pop(0)
@@ -290,73 +291,34 @@ class FaultServer(AbstractResolver):
             job.status = "InProgress" if self.reads_to_come > 0 else "Completed"
         return 200, json.dumps({"status": job.status, **job.state}).encode()
 
-    async def stay_silent(self, writer: asyncio.StreamWriter) -> None:
-        await self._over.wait()
-
-    async def reset(self, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
-        await writer.drain()
-        linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        writer.transport.abort()
-
     async def redirect(self, writer: asyncio.StreamWriter) -> None:
         target = self.redirects_to or f"http://127.0.0.1:{self._port}/elsewhere"
-        writer.write(_message(301, b"", f"Location: {target}\r\n"))
+        writer.write(message(301, b"", f"Location: {target}\r\n"))
         await writer.drain()
-
-    async def drip(self, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-        while not self._over.is_set():
-            writer.write(b" " * 16)
-            await writer.drain()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._over.wait(), 0.05)
-
-    async def flood(self, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 200000000\r\n\r\n")
-        for _ in range(3000):
-            writer.write(b" " * 65536)
-            await writer.drain()
-
-
-def _saying(status: int, body: bytes = b"", more: str = "") -> Callable[..., Awaitable[None]]:
-    async def say(_: FaultServer, writer: asyncio.StreamWriter) -> None:
-        writer.write(_message(status, body, more))
-        await writer.drain()
-
-    return say
 
 
 FAULTS: dict[Fault, Callable[[FaultServer, asyncio.StreamWriter], Awaitable[None]]] = {
-    Fault.TIMEOUT_BEFORE: FaultServer.stay_silent,
-    Fault.TIMEOUT_AFTER: FaultServer.stay_silent,
-    Fault.RESET: FaultServer.reset,
-    Fault.STATUS_500: _saying(500, b"Traceback: boom"),
-    Fault.STATUS_502: _saying(502, b"<html>Bad Gateway</html>"),
-    Fault.STATUS_503: _saying(503, more="Retry-After: 1\r\n"),
-    Fault.STATUS_429: _saying(429, more="Retry-After: 1\r\n"),
-    Fault.STATUS_404: _saying(404, b'{"error_code":"InvalidJobType","message":"no such type"}'),
+    Fault.TIMEOUT_BEFORE: stay_silent,
+    Fault.TIMEOUT_AFTER: stay_silent,
+    Fault.RESET: reset,
+    Fault.STATUS_500: SERVER_ERRORS[500],
+    Fault.STATUS_502: SERVER_ERRORS[502],
+    Fault.STATUS_503: SERVER_ERRORS[503],
+    Fault.STATUS_429: SERVER_ERRORS[429],
+    Fault.STATUS_404: saying(404, b'{"error_code":"InvalidJobType","message":"no such type"}'),
     Fault.REDIRECT: FaultServer.redirect,
-    Fault.GARBAGE: _saying(200, b"<html>Sign in</html>"),
-    Fault.UNKNOWN_STATUS: _saying(200, b'{"status":"Paused"}'),
-    Fault.DRIP: FaultServer.drip,
-    Fault.OVERSIZED: FaultServer.flood,
+    Fault.GARBAGE: A_PAGE,
+    Fault.UNKNOWN_STATUS: saying(200, b'{"status":"Paused"}'),
+    Fault.DRIP: drip,
+    Fault.OVERSIZED: flood,
 }
 
 
-def _message(status: int, body: bytes, more: str = "") -> bytes:
-    head = f"HTTP/1.1 {status} Said\r\nContent-Length: {len(body)}\r\nConnection: close\r\n{more}\r\n"
-    return head.encode() + body
-
-
 async def _read_request(reader: asyncio.StreamReader) -> Request:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode()
-    first, *lines = head.strip().split("\r\n")
-    method, path, _ = first.split(" ")
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    body = await reader.readexactly(int(headers.get("content-length", "0")))
-    return Request(_call_of(method, path), method, path, headers, body, asyncio.get_running_loop().time())
+    told = await heard(reader)
+    call = _call_of(told.method, told.path)
+    now = asyncio.get_running_loop().time()
+    return Request(call, told.method, told.path, told.headers, told.body, now)
 
 
 def _call_of(method: str, path: str) -> Call:
