@@ -31,3 +31,12 @@ async def test_an_item_is_made_changed_and_deleted_as_written(served: Served) ->
         ("deleted", "costs"),
     ]
     assert values["item"]
+
+
+async def test_a_schedule_is_made_changed_and_deleted_as_written(served: Served) -> None:
+    transcript = read(TRANSCRIPTS / "core-schedules.http")
+
+    values = await play(transcript, InProcess(served.app), {"token": served.token(), "name": "plans"})
+
+    assert values["owner"] == served.user_id("admin")
+    assert served.dump()["schedules"] == []
