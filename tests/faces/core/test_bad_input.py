@@ -197,7 +197,7 @@ MEMBERS = [
     *of(ITEMS, "displayName", **NAMES),
     *of(ITEMS, "type", **{name: NAMES[name] for name in ("null", "number", "array", "empty", "escape")}),
     *of(ITEMS, "description", number=5, array=[], of_257_characters="x" * 257),
-    *of(ITEMS, "folderId", **UUIDS),
+    *of(ITEMS, "folderId", **{what: id for what, id in UUIDS.items() if id != ""}),  # "": in none
     *of(ITEMS, "creationPayload", number=5, text="{}", boolean=False, array=[], real=1.5),
     *of(ITEMS, "definition", number=5, text="{}", array=[]),
     *of(ITEM, "displayName", **{name: value for name, value in NAMES.items() if name != "null"}),

@@ -180,6 +180,20 @@ async def test_items_lie_in_folders_and_move_between_them(served: Served, place:
     assert "folderId" not in top.json()["value"][0]
 
 
+async def test_an_empty_id_means_no_folder(served: Served, place: Place) -> None:
+    items = f"/v1/workspaces/{place.workspace}/items"
+    folder = await made(served, place, "one")
+
+    item = await served.call(
+        "POST", items, {"displayName": "inside", "type": FORECAST, "folderId": "", "creationPayload": {}}
+    )
+    await served.call("POST", f"{place.path}/move", {"targetFolderId": folder})
+    moved = await served.call("POST", f"{place.path}/move", {"targetFolderId": ""})
+
+    assert "folderId" not in item.json()
+    assert "folderId" not in moved.json()["value"][0]
+
+
 async def test_a_renamed_item_stays_in_its_folder(served: Served, place: Place) -> None:
     folder = await made(served, place, "one")
     await served.call("POST", f"{place.path}/move", {"targetFolderId": folder})

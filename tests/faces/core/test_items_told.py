@@ -295,7 +295,7 @@ async def test_a_new_definition_replaces_the_one_before(served: Served, place: P
 
 
 async def test_a_definition_is_shown_in_the_format_it_was_given_in(served: Served, place: Place) -> None:
-    none = await served.call("POST", f"{place.path}/getDefinition?format=V1")
+    none = await served.call("POST", f"{place.path}/getDefinition")
     await served.call("POST", f"{place.path}/updateDefinition", {"definition": DEFINITION})
 
     same = await served.call("POST", f"{place.path}/getDefinition?format=V2")

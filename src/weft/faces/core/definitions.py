@@ -43,9 +43,9 @@ async def export(call: Call) -> Response:
 
 
 def _check_format(call: Call, definition: wire.ItemDefinition) -> None:
-    """A definition is kept in the format in which it was given; none at all is in any. Raises Refused."""
+    """A definition is kept in the one format in which it was given. Raises Refused."""
     wanted = call.query("format")
-    if wanted is not None and definition.parts and wanted != (definition.format or UNSET):
+    if wanted is not None and wanted != (definition.format or UNSET):
         raise Refused(
             Refusal.BAD_PARAMETER, "format", f"the definition is not there in the format {shown(wanted)}"
         )

@@ -59,8 +59,7 @@ def new_folder(raw: bytes) -> wire.CreateFolderRequest:
     """Raises Refused, InvalidFolderName."""
     request = decode(raw, wire.CreateFolderRequest)
     _check_folder_name(request.display_name)
-    if request.parent_folder_id is not None:
-        request.parent_folder_id = canonical_uuid(request.parent_folder_id, "parentFolderId")
+    request.parent_folder_id = _folder_id(request.parent_folder_id, "parentFolderId")
     return request
 
 
@@ -75,8 +74,7 @@ def target_folder(raw: bytes) -> str | None:
     """Return where to move to; None, also without a body, for the top of the workspace. Raises Refused."""
     if raw.strip() in NO_BODY:
         return None
-    target = decode(raw, wire.MoveRequest).target_folder_id
-    return None if target is None else canonical_uuid(target, "targetFolderId")
+    return _folder_id(decode(raw, wire.MoveRequest).target_folder_id, "targetFolderId")
 
 
 def exported_items(raw: bytes) -> list[str]:
@@ -154,8 +152,7 @@ def _checked_item(request: wire.CreateItemRequest) -> wire.CreateItemRequest:
         _check_definition(request.definition)
     if creation_payload(request) and request.definition is not None:
         raise _bad_body("creationPayload", "creationPayload and definition must not be given both")
-    if request.folder_id is not None:
-        request.folder_id = canonical_uuid(request.folder_id, "folderId")
+    request.folder_id = _folder_id(request.folder_id, "folderId")
     return request
 
 
@@ -319,6 +316,11 @@ def _check_changes(display_name: str | None, description: str | None, longest: i
     if display_name is not None:
         _check_name(display_name, "displayName")
     _check_length(description, "description", longest)
+
+
+def _folder_id(given: str | None, field: str) -> str | None:
+    """Return None for the top of the workspace, which fabric-cicd calls "". Raises Refused."""
+    return canonical_uuid(given, field) if given else None
 
 
 def _check_folder_name(name: str) -> None:
