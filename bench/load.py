@@ -1,7 +1,8 @@
 """The load generator: raw HTTP/1.1 over asyncio with uvloop, in a process of its own.
 
-Each of N connections sends its next request when the last one is answered (a closed loop, keep-alive). Run by
-`python -m bench`; by hand: `python -m bench.load < plan.json`. The answer is one JSON object on stdout.
+Each of N connections sends its next request when the last one is answered (a closed loop, keep-alive), or a
+while later, as who polls does. Run by `python -m bench`; by hand: `python -m bench.load < plan.json`. The
+answer is one JSON object on stdout.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ POLL_SECONDS = 0.05
 class Plan(msgspec.Struct, kw_only=True):
     """What to send. *path* may hold `{id}`, for which each request gets a new UUID.
 
-    *paths* are taken in turn. *status_path*, with `{id}`, is where the state of a job is read; a run through
-    Core takes the id from `Location`.
+    *paths* are taken in turn. *rest_seconds*: how long a connection rests after each answer, and up to so
+    long before its first request; 0: a closed loop. *status_path*, with `{id}`, is where the state of a job
+    is read; a run through Core takes the id from `Location`.
     """
 
     kind: Literal["requests", "jobs"]
@@ -39,6 +41,7 @@ class Plan(msgspec.Struct, kw_only=True):
     body: str = ""
     expect: int
     connections: int = 64
+    rest_seconds: float = 0.0
     warm_seconds: float = 1.0
     seconds: float = 5.0
 
@@ -100,6 +103,7 @@ class Requests:
         self._clock = clock
         self._paths = paths
         self._method, self._rest = plan.method, _rest(plan.headers, plan.body)
+        self._pause = plan.rest_seconds
         self._began = 0.0
 
     def next(self) -> bytes:
@@ -111,7 +115,7 @@ class Requests:
             self._tally.ended(self._began, now)
         else:
             self._tally.unexpected(f"{status} {body[:200].decode(errors='replace')}")
-        return self.next()
+        return self._pause or self.next()
 
 
 class Jobs:
@@ -162,9 +166,10 @@ class Clock(Protocol):
 class Connection(asyncio.Protocol):
     """One keep-alive connection; answers carry Content-Length, as both servers send it."""
 
-    def __init__(self, script: Script, clock: Clock) -> None:
+    def __init__(self, script: Script, clock: Clock, first_after: float = 0.0) -> None:
         self._script = script
         self._clock = clock
+        self._first_after = first_after
         self._buffer = b""
         self._transport: asyncio.Transport | None = None
         self.closed = asyncio.get_running_loop().create_future()
@@ -172,7 +177,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are asyncio's by their methods, not by their class.
         self._transport = cast(asyncio.Transport, transport)
-        self._transport.write(self._script.next())
+        self._go_on(self._first_after or self._script.next())
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -213,7 +218,8 @@ async def run(plan: Plan) -> Measured:
     kind = Jobs if plan.kind == "jobs" else Requests
     connections = []
     for number in range(plan.connections):
-        connection = Connection(kind(plan, tally, time.monotonic, _paths(plan, number)), time.monotonic)
+        script = kind(plan, tally, time.monotonic, _paths(plan, number))
+        connection = Connection(script, time.monotonic, plan.rest_seconds * number / plan.connections)
         await loop.create_connection(partial(_same, connection), "127.0.0.1", plan.port)
         connections.append(connection)
     await asyncio.sleep(plan.warm_seconds + plan.seconds)
@@ -233,6 +239,8 @@ def _paths(plan: Plan, number: int) -> Iterator[str]:
     if plan.paths:
         start = number * len(plan.paths) // plan.connections
         return itertools.cycle(plan.paths[start:] + plan.paths[:start])
+    if "{id}" not in plan.path:
+        return itertools.repeat(plan.path)
     before, _, after = plan.path.partition("{id}")
     return (f"{before}{uuid4()}{after}" for _ in itertools.count())
 

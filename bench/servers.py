@@ -82,11 +82,11 @@ def weft(data: Path, *options: str) -> Iterator[Server]:
     command = [str(Path(sys.executable).parent / "weft"), "up", "--data", str(data), "--port", "0", *options]
     command += ["--workload", "weft.examples.forecast:workload", "--workload", "bench.workload:workload"]
     began = time.monotonic()
-    with _process(command, data, {"PYTHONPATH": str(ROOT)}) as process:
+    with started(command, data, {"PYTHONPATH": str(ROOT)}) as process:
         assert process.stdout is not None
         line = process.stdout.readline().decode()
         if not line.startswith("weft ready "):
-            raise RuntimeError(f"weft said {line!r}; its log: {_log(data).read_text()[-2000:]}")
+            raise RuntimeError(f"weft said {line!r}; its log: {log_of(data).read_text()[-2000:]}")
         port = int(line.rsplit(":", 1)[1])
         yield Server(port, process.pid, data, time.monotonic() - began)
 
@@ -108,23 +108,21 @@ def sample_backend(data: Path, *, remembers_tokens: bool = False) -> Iterator[Se
 
 @contextmanager
 def _by_uvicorn(app: str, data: Path, environment: dict[str, str]) -> Iterator[Server]:
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "uvicorn", app, "--port", str(port)]
     command += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
     began = time.monotonic()
-    with _process(command, data, {"BENCH_DATA": str(data), **environment}) as process:
+    with started(command, data, {"BENCH_DATA": str(data), **environment}) as process:
         while not _answers(port):
             if process.poll() is not None or time.monotonic() - began > START_SECONDS:
-                raise RuntimeError(f"{app} does not serve; its log: {_log(data).read_text()[-2000:]}")
+                raise RuntimeError(f"{app} does not serve; its log: {log_of(data).read_text()[-2000:]}")
             time.sleep(0.02)
         yield Server(port, process.pid, data, time.monotonic() - began)
 
 
 @contextmanager
-def _process(
-    command: list[str], data: Path, environment: dict[str, str]
-) -> Iterator[subprocess.Popen[bytes]]:
-    with _log(data).open("ab") as log:
+def started(command: list[str], data: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    with log_of(data).open("ab") as log:
         process = subprocess.Popen(
             command, cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=log
         )
@@ -135,11 +133,11 @@ def _process(
         process.communicate()
 
 
-def _log(data: Path) -> Path:
+def log_of(data: Path) -> Path:
     return data.with_suffix(".log")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
 

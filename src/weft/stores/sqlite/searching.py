@@ -177,6 +177,7 @@ def _filter_of(search: Search) -> Bindings:
         "label_names": len(search.labels),
         "labels": _text(labels),
         "text": _pattern(search.text) if search.text else None,
+        "text_in_json": _pattern(_text(search.text)[1:-1]),
         "text_labels": _text(search.text_labels),
     }
 

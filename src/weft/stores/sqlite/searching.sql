@@ -136,12 +136,18 @@ WHERE (NOT scopes.is_closed OR jobs.ended_at IS NULL)
         :text IS NULL
         OR jobs.id LIKE :text ESCAPE '\'
         OR jobs.kind LIKE :text ESCAPE '\'
-        OR jobs.error ->> 'code' LIKE :text ESCAPE '\'
-        OR jobs.error ->> 'message' LIKE :text ESCAPE '\'
-        OR EXISTS (
-            SELECT 1 FROM json_each(jobs.labels) AS had
-            WHERE had.key IN (SELECT one.value FROM json_each(:text_labels) AS one)
-                AND had.value LIKE :text ESCAPE '\'
+        -- To read JSON is dear: a glance at the whole shows of most of it that it does not hold the text.
+        OR (
+            jobs.error LIKE :text_in_json ESCAPE '\'
+            AND (jobs.error ->> 'code' LIKE :text ESCAPE '\' OR jobs.error ->> 'message' LIKE :text ESCAPE '\')
+        )
+        OR (
+            jobs.labels LIKE :text_in_json ESCAPE '\'
+            AND EXISTS (
+                SELECT 1 FROM json_each(jobs.labels) AS had
+                WHERE had.key IN (SELECT one.value FROM json_each(:text_labels) AS one)
+                    AND had.value LIKE :text ESCAPE '\'
+            )
         )
     )
 
