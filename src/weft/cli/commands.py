@@ -18,6 +18,7 @@ app.command("weft.cli.demo:demo", name="demo", help="Run a forecast of real data
 app.command("weft.cli.token:token", name="token", help="Print a token.")
 app.command("weft.cli.workspace:app", name="workspace", help="Create and list workspaces.")
 app.command("weft.cli.item:app", name="item", help="Create, list, update and delete items.")
+app.command("weft.cli.folder:app", name="folder", help="Make folders in a workspace, and move them.")
 app.command("weft.cli.job:app", name="job", help="Run jobs, look at them, wait for them, cancel them.")
 app.command("weft.cli.schedule:app", name="schedule", help="Let the jobs of an item run by themselves.")
 app.command("weft.cli.clock:app", name="clock", help="Move the clock of a local server on, for tests.")

@@ -34,6 +34,7 @@ Data = Annotated[
 AsJson = Annotated[bool, Parameter(name="--json", help="Print JSON, and nothing else, on stdout.")]
 WorkspaceNamed = Annotated[str, Parameter(help="Name or id of the workspace.")]
 ItemNamed = Annotated[str, Parameter(help="Name or id of the item.")]
+FolderNamed = Annotated[str, Parameter(help="Path or id of the folder, such as sales/2026.")]
 JobNamed = Annotated[str, Parameter(help="Id of the job instance.")]
 Timeout = Annotated[
     float | None, Parameter(name="--timeout", help="Give up waiting after so many seconds (exit code 6).")

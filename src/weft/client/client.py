@@ -13,13 +13,24 @@ from weft.client.answers import Accepted, JobDetails, JobLog
 from weft.client.base import Client
 from weft.client.clock import Clock
 from weft.client.errors import UnreadableAnswer
+from weft.client.folders import Folders
 from weft.client.instances import Instances
+from weft.client.operations import settled
 from weft.client.paging import Page, each
 from weft.client.roles import Roles
 from weft.client.schedules import Schedules
 from weft.client.transport import Reply, encode
 from weft.client.watch import WaitPatience, Watch
-from weft.contracts.core import Item, ItemJobInstance, ItemJobInstances, Items, Workspace, Workspaces
+from weft.contracts.core import (
+    Item,
+    ItemDefinition,
+    ItemDefinitionResponse,
+    ItemJobInstance,
+    ItemJobInstances,
+    Items,
+    Workspace,
+    Workspaces,
+)
 
 E_co = TypeVar("E_co", covariant=True)
 
@@ -31,6 +42,10 @@ class WeftClient(Client):
     *certificate*: a PEM file to trust in place of the machine's own, as `tls/cert.pem` of the server's data
     directory. Raises ValueError where *url* is no address, OSError where *certificate* is none.
     """
+
+    @property
+    def folders(self) -> Folders:
+        return Folders(self._transport)
 
     @property
     def instances(self) -> Instances:
@@ -64,14 +79,41 @@ class WeftClient(Client):
         type: str,
         *,
         description: str | None = None,
+        folder: str | None = None,
         payload: Any | UnsetType = UNSET,
+        definition: ItemDefinition | None = None,
     ) -> Item:
-        """Create an item. *payload* is a JSON object that the workload that owns the type understands."""
-        body = _without_none({"displayName": name, "type": type, "description": description})
+        """Create an item, in a folder unless it is None; return when it is there.
+
+        *payload* is a JSON object that the workload that owns the type understands.
+        """
+        given = {
+            "displayName": name,
+            "type": type,
+            "description": description,
+            "folderId": folder,
+            "definition": definition,
+        }
+        body = _without_none(given)
         if payload is not UNSET:
             body["creationPayload"] = payload
         path = f"{_workspace(workspace)}/items"
-        return (await self._transport.call("POST", path, body=encode(body))).read(Item)
+        reply = await self._transport.call("POST", path, body=encode(body))
+        return (await self._result(reply)).read(Item)
+
+    async def definition(self, workspace: str, item: str) -> ItemDefinition:
+        """Return the definition of an item; that of one that was never given any has no parts."""
+        reply = await self._transport.call("POST", f"{_item(workspace, item)}/getDefinition")
+        return (await self._result(reply)).read(ItemDefinitionResponse).definition
+
+    async def set_definition(self, workspace: str, item: str, definition: ItemDefinition) -> None:
+        path, body = f"{_item(workspace, item)}/updateDefinition", encode({"definition": definition})
+        await settled(self._transport, await self._transport.call("POST", path, body=body))
+
+    async def move_item(self, workspace: str, item: str, folder: str | None = None) -> None:
+        """Put an item into a folder, None: to the top of its workspace."""
+        body = _without_none({"targetFolderId": folder})
+        await self._transport.call("POST", f"{_item(workspace, item)}/move", body=encode(body))
 
     async def update_item(
         self, workspace: str, item: str, *, name: str | None = None, description: str | None = None
@@ -84,8 +126,11 @@ class WeftClient(Client):
         """Stop the item's jobs and delete it. An ApiError with status 409: one has not stopped, try again."""
         await self._transport.call("DELETE", _item(workspace, item))
 
-    def items(self, workspace: str, *, type: str | None = None) -> AsyncIterator[Item]:
-        query = {} if type is None else {"type": type}
+    def items(
+        self, workspace: str, *, type: str | None = None, folder: str | None = None
+    ) -> AsyncIterator[Item]:
+        """Yield the items, oldest first; with *folder* those in it, and in folders below it."""
+        query = _without_none({"type": type, "rootFolderId": folder})
         return self._each(f"{_workspace(workspace)}/items", Items, query)
 
     # ---- jobs
@@ -143,6 +188,13 @@ class WeftClient(Client):
         watch = Watch(self._transport, _addition(workspace, item, job), JobDetails)
         patience = WaitPatience(timeout_seconds, poll_seconds, unreachable_seconds)
         return await watch.until_ended(job, patience, told)
+
+    async def _result(self, reply: Reply) -> Reply:
+        """Return what a call has resulted in, where the server says it later. Raises UnreadableAnswer."""
+        result = await settled(self._transport, reply)
+        if result is None:
+            raise UnreadableAnswer(reply.url, "an operation that has a result was said to have none")
+        return result
 
     def _each(
         self, path: str, page: type[Page[E_co]], query: dict[str, str] | None = None
