@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 import stat
 import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.auth.tls import connected
 from weft.auth.authority import Authority
 from weft.auth.errors import DataRefused
 from weft.auth.issuing import certificate, common_name, for_server, loaded_key, server_context
@@ -129,7 +126,7 @@ def test_a_strict_client_that_trusts_the_bundle_is_served(tmp_path: Path, name: 
     client.verify_flags |= ssl.VERIFY_X509_STRICT
 
     with (
-        _connected(made.server_context()) as plain,
+        connected(made.server_context()) as plain,
         client.wrap_socket(plain, server_hostname=name) as secure,
     ):
         assert secure.recv(2) == b"ok"
@@ -140,7 +137,7 @@ def test_a_client_that_does_not_trust_the_bundle_is_not(tmp_path: Path) -> None:
     other = Authority.open(tmp_path / "other", hosts=ANSWERED_HOSTS, now=NOW)
     client = ssl.create_default_context(cafile=other.bundle)
 
-    with _connected(made.server_context()) as plain, pytest.raises(ssl.SSLCertVerificationError):
+    with connected(made.server_context()) as plain, pytest.raises(ssl.SSLCertVerificationError):
         client.wrap_socket(plain, server_hostname=ANSWERED_HOSTS[0])
 
 
@@ -152,7 +149,7 @@ def test_who_stole_its_key_can_still_pass_for_none_but_its_hosts(tmp_path: Path,
     forged = _forged(tmp_path, signing, loaded(made.bundle).subject, name)
     client = ssl.create_default_context(cafile=made.bundle)
 
-    with _connected(forged) as plain, pytest.raises(ssl.SSLCertVerificationError, match="subtree"):
+    with connected(forged) as plain, pytest.raises(ssl.SSLCertVerificationError, match="subtree"):
         client.wrap_socket(plain, server_hostname=name)
 
 
@@ -169,23 +166,3 @@ def _forged(
         )
     )
     return server_context(chain, kept)
-
-
-@contextmanager
-def _connected(context: ssl.SSLContext) -> Iterator[socket.socket]:
-    """Yield the end of a client, to whom the other end says `ok`."""
-
-    def answer() -> None:
-        plain, _ = listener.accept()
-        try:
-            with context.wrap_socket(plain, server_side=True) as secure:
-                secure.sendall(b"ok")
-        except OSError:
-            plain.close()
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=answer)
-        thread.start()
-        with socket.create_connection(listener.getsockname(), timeout=10) as plain:
-            yield plain
-        thread.join(10)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 import stat
 import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
+from tests.auth.tls import connected
 from weft.auth.certificate import Certificate
 from weft.auth.errors import DataRefused
 
@@ -117,7 +114,7 @@ def test_a_strict_client_that_trusts_the_file_is_served(tmp_path: Path, name: st
     client = ssl.create_default_context(cafile=made.chain)
     client.verify_flags |= ssl.VERIFY_X509_STRICT
 
-    with _connected(made) as plain, client.wrap_socket(plain, server_hostname=name) as secure:
+    with connected(made.server_context()) as plain, client.wrap_socket(plain, server_hostname=name) as secure:
         assert secure.recv(2) == b"ok"
 
 
@@ -126,30 +123,9 @@ def test_a_client_that_does_not_trust_the_file_is_not(tmp_path: Path) -> None:
     other = Certificate.open(tmp_path / "other", host="127.0.0.1", now=NOW)
     client = ssl.create_default_context(cafile=other.chain)
 
-    with _connected(made) as plain, pytest.raises(ssl.SSLCertVerificationError):
+    with connected(made.server_context()) as plain, pytest.raises(ssl.SSLCertVerificationError):
         client.wrap_socket(plain, server_hostname="localhost")
 
 
 def test_an_old_protocol_is_not_spoken(tmp_path: Path) -> None:
     assert opened(tmp_path).server_context().minimum_version == ssl.TLSVersion.TLSv1_2
-
-
-@contextmanager
-def _connected(certificate: Certificate) -> Iterator[socket.socket]:
-    """Yield the end of a client, to whom the other end says `ok`."""
-    context = certificate.server_context()
-
-    def answer() -> None:
-        plain, _ = listener.accept()
-        try:
-            with context.wrap_socket(plain, server_side=True) as secure:
-                secure.sendall(b"ok")
-        except OSError:
-            plain.close()
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=answer)
-        thread.start()
-        with socket.create_connection(listener.getsockname(), timeout=10) as plain:
-            yield plain
-        thread.join(10)

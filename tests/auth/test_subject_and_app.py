@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.auth.conftest import CUSTOMER, Forger, StillClock, seconds
+from tests.auth.two_tokens import FINANCE, USER, Forge, v2, written
 from weft.auth.errors import TokenFault, TokenRefused
 from weft.auth.home import Home
 from weft.auth.issuer import Issuer, user_id
@@ -22,59 +23,12 @@ from weft.auth.subject_and_app import (
     resource_id,
 )
 
-FINANCE = "Contoso.FinanceAnalytics"
 WEATHER = "Contoso.Weather"
-USER = "2b6e3b6c-7a2c-4f5e-8f8e-6f3f0d7c9a11"
-
-
-def v2(tenant: str) -> dict[str, Any]:
-    """Return what turns a v1 token of *tenant* into a v2 token."""
-    issuer = f"https://login.microsoftonline.com/{tenant}/v2.0"
-    return {"ver": "2.0", "iss": issuer, "azp": FABRIC_APP, "appid": ...}
-
-
-class Pair:
-    """Writes the header value from two sets of claims that are good until they are changed."""
-
-    def __init__(self, forger: Forger, publisher: str) -> None:
-        self.forger = forger
-        self.publisher = publisher
-
-    def app(self, **changed: object) -> str:
-        return self.forger.token(
-            self._claims(self.publisher, {"idtyp": "app", "exp": seconds() + 86400}, changed)
-        )
-
-    def subject(self, **changed: object) -> str:
-        own = {"scp": "FabricWorkloadControl", "name": "Ada", "exp": seconds() + 4108}
-        return self.forger.token(self._claims(CUSTOMER, own, changed))
-
-    def header(self, *, app: dict[str, Any] | None = None, subject: dict[str, Any] | None = None) -> str:
-        return written(self.subject(**(subject or {})), self.app(**(app or {})))
-
-    def _claims(self, tenant: str, own: dict[str, object], changed: dict[str, object]) -> dict[str, object]:
-        claims = {
-            "aud": resource_id(self.publisher, FINANCE),
-            "iss": f"https://sts.windows.net/{tenant}/",
-            "tid": tenant,
-            "oid": USER,
-            "ver": "1.0",
-            "iat": seconds(),
-            "nbf": seconds(),
-            "appid": FABRIC_APP,
-            **own,
-            **changed,
-        }
-        return {name: value for name, value in claims.items() if value is not ...}
-
-
-def written(subject: str, app: str) -> str:
-    return f'SubjectAndAppToken1.0 subjectToken="{subject}", appToken="{app}"'
 
 
 @pytest.fixture
-def pair(forger: Forger, home: Home) -> Pair:
-    return Pair(forger, home.tenant)
+def pair(forger: Forger, home: Home) -> Forge:
+    return Forge(forger, home.tenant)
 
 
 @pytest.fixture
@@ -98,7 +52,7 @@ def refusal(
 
 
 def test_the_caller_is_the_subject_of_the_customer_s_tenant(
-    verifier: SubjectAndAppVerifier, pair: Pair
+    verifier: SubjectAndAppVerifier, pair: Forge
 ) -> None:
     caller = verifier.verify([pair.header()], [CUSTOMER])
 
@@ -120,17 +74,17 @@ def test_the_caller_is_the_subject_of_the_customer_s_tenant(
     ],
 )
 def test_both_versions_and_both_fabric_apps_are_accepted(
-    change: Callable[[str], dict[str, Any]], verifier: SubjectAndAppVerifier, pair: Pair, home: Home
+    change: Callable[[str], dict[str, Any]], verifier: SubjectAndAppVerifier, pair: Forge, home: Home
 ) -> None:
     assert verifier.verify([pair.header(**change(home.tenant))], [CUSTOMER]).user == USER
 
 
-def test_the_tenant_header_may_be_in_upper_case(verifier: SubjectAndAppVerifier, pair: Pair) -> None:
+def test_the_tenant_header_may_be_in_upper_case(verifier: SubjectAndAppVerifier, pair: Forge) -> None:
     assert verifier.verify([pair.header()], [CUSTOMER.upper()]).tenant == CUSTOMER
 
 
 def test_a_v2_audience_is_the_client_id_where_one_is_named(
-    keys: Keys, home: Home, clock: StillClock, pair: Pair
+    keys: Keys, home: Home, clock: StillClock, pair: Forge
 ) -> None:
     client, resource = "3c0a4bd9-9a31-4a08-8bd2-09b0d1de3c9a", resource_id(home.tenant, FINANCE)
     verifier = SubjectAndAppVerifier(keys, home.tenant, [resource], clock, client_ids={resource: client})
@@ -147,7 +101,7 @@ def test_a_v2_audience_is_the_client_id_where_one_is_named(
 # 1 to 3: headers and grammar
 
 
-def test_the_authorization_header_must_be_there_once(verifier: SubjectAndAppVerifier, pair: Pair) -> None:
+def test_the_authorization_header_must_be_there_once(verifier: SubjectAndAppVerifier, pair: Forge) -> None:
     assert "0 Authorization" in refusal(verifier)
     assert "2 Authorization" in refusal(verifier, pair.header(), pair.header())
 
@@ -166,7 +120,7 @@ def test_the_authorization_header_must_be_there_once(verifier: SubjectAndAppVeri
     ],
 )
 def test_the_tenant_header_must_be_one_uuid(
-    tenant: str | list[str], verifier: SubjectAndAppVerifier, pair: Pair
+    tenant: str | list[str], verifier: SubjectAndAppVerifier, pair: Forge
 ) -> None:
     assert "x-ms-client-tenant-id" in refusal(verifier, pair.header(), tenant=tenant)
 
@@ -200,7 +154,7 @@ def test_the_tenant_header_must_be_one_uuid(
     ],
 )
 def test_only_the_published_grammar_is_read(
-    write: Callable[[str, str], str], verifier: SubjectAndAppVerifier, pair: Pair
+    write: Callable[[str, str], str], verifier: SubjectAndAppVerifier, pair: Forge
 ) -> None:
     reason = refusal(verifier, write(pair.subject(), pair.app()))
 
@@ -257,7 +211,7 @@ def bad_app(home: str) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("case", bad_app(CUSTOMER))
 def test_a_call_is_refused_whose_app_token(
-    case: str, verifier: SubjectAndAppVerifier, pair: Pair, home: Home
+    case: str, verifier: SubjectAndAppVerifier, pair: Forge, home: Home
 ) -> None:
     refusal(verifier, pair.header(app=bad_app(home.tenant)[case]))
     refusal(
@@ -296,12 +250,12 @@ def bad_subject(home: str) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("case", bad_subject(CUSTOMER))
 def test_a_call_is_refused_whose_subject_token(
-    case: str, verifier: SubjectAndAppVerifier, pair: Pair, home: Home
+    case: str, verifier: SubjectAndAppVerifier, pair: Forge, home: Home
 ) -> None:
     refusal(verifier, pair.header(subject=bad_subject(home.tenant)[case]))
 
 
-def test_the_two_tokens_cannot_take_each_other_s_place(verifier: SubjectAndAppVerifier, pair: Pair) -> None:
+def test_the_two_tokens_cannot_take_each_other_s_place(verifier: SubjectAndAppVerifier, pair: Forge) -> None:
     subject, app = pair.subject(), pair.app()
 
     for value in (written(app, subject), written(app, app), written(subject, subject)):
@@ -325,7 +279,7 @@ def test_a_forged_token_is_refused_in_either_place(
     header: dict[str, str],
     sign: Callable[[bytes], bytes] | None,
     verifier: SubjectAndAppVerifier,
-    pair: Pair,
+    pair: Forge,
     forger: Forger,
     home: Home,
 ) -> None:
@@ -354,7 +308,7 @@ def test_a_forged_token_is_refused_in_either_place(
 
 
 def test_an_empty_subject_is_only_allowed_where_none_is_needed(
-    verifier: SubjectAndAppVerifier, pair: Pair
+    verifier: SubjectAndAppVerifier, pair: Forge
 ) -> None:
     value = written("", pair.app())
 
@@ -365,13 +319,13 @@ def test_an_empty_subject_is_only_allowed_where_none_is_needed(
 
 
 def test_a_subject_that_is_not_needed_is_checked_all_the_same(
-    verifier: SubjectAndAppVerifier, pair: Pair
+    verifier: SubjectAndAppVerifier, pair: Forge
 ) -> None:
     refusal(verifier, pair.header(subject={"exp": seconds() - 61}), needs_subject=False)
 
 
 def test_tokens_for_one_hosted_workload_do_not_open_another(
-    verifier: SubjectAndAppVerifier, pair: Pair, home: Home
+    verifier: SubjectAndAppVerifier, pair: Forge, home: Home
 ) -> None:
     value = pair.header()
 
@@ -385,7 +339,7 @@ def test_tokens_for_one_hosted_workload_do_not_open_another(
 
 @pytest.mark.parametrize("shorter", ["app", "subject"])
 def test_a_remembered_call_ends_with_the_token_that_ends_first(
-    shorter: str, verifier: SubjectAndAppVerifier, pair: Pair, clock: StillClock
+    shorter: str, verifier: SubjectAndAppVerifier, pair: Forge, clock: StillClock
 ) -> None:
     ends = {"exp": seconds() + 10}
     value = pair.header(app=ends) if shorter == "app" else pair.header(subject=ends)
@@ -400,7 +354,7 @@ def test_a_remembered_call_ends_with_the_token_that_ends_first(
 
 
 def test_a_remembered_call_holds_for_its_tenant_header_only(
-    verifier: SubjectAndAppVerifier, pair: Pair, home: Home
+    verifier: SubjectAndAppVerifier, pair: Forge, home: Home
 ) -> None:
     value = pair.header()
     verifier.verify([value], [CUSTOMER])

@@ -57,9 +57,9 @@ def driven(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Driven]:
     data, package, port = tmp_path / "data", tmp_path / "package", running.free_port()
     tenant = Home.open(data).tenant
     audience = resource_id(tenant, WORKLOAD)
-    manifest, version = (running.WDK, "1.101.0") if request.param == "WDK" else (running.REMOTE, "2.100.0")
+    apps, version = (running.WDK, "1.101.0") if request.param == "WDK" else (running.REMOTE, "2.100.0")
     running.write_package(
-        package, manifest, version, url=f"http://127.0.0.1:{port}/workload", audience=audience
+        package, apps, version, url=f"http://127.0.0.1:{port}/workload", audience=audience
     )
     weft = WeftProcess(data, options=("--manifest", str(package))).start()
     with ExitStack() as parts:

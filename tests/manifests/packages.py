@@ -13,35 +13,75 @@ TENANT = "6f1e5a1c-0c3e-4f3f-9d1c-2f0a4b1d7e11"
 HOME = "00000000-1111-4222-8333-444444444444"
 APP = "0b2c4d6e-8f10-4a2b-9c3d-5e6f70819203"
 
-WDK_WORKLOAD = f"""<?xml version="1.0" encoding="utf-8"?>
-<WorkloadManifestConfiguration xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" SchemaVersion="1.101.0">
-  <Workload WorkloadName="Org.Sample" HostingType="Remote">
-    <Version>1.0.0</Version>
+
+def _workload(
+    schema: str, *parts: str, hosting: str = "Remote", version: str = "1.0.0", declares: str = ""
+) -> str:
+    """Return a workload manifest: *parts* are those of its service, each as whole lines."""
+    return f"""<?xml version="1.0" encoding="utf-8"?>
+<WorkloadManifestConfiguration {declares}SchemaVersion="{schema}">
+  <Workload WorkloadName="Org.Sample" HostingType="{hosting}">
+    <Version>{version}</Version>
     <RemoteServiceConfiguration>
       <CloudServiceConfiguration>
         <Cloud>Public</Cloud>
-        <AADApp>
-          <AppId>{APP}</AppId>
-          <RedirectUri>http://localhost</RedirectUri>
-          <ResourceId>api://localdevinstance/{TENANT}/Org.Sample</ResourceId>
-        </AADApp>
-        <Endpoints>
-          <ServiceEndpoint>
-            <Name>Workload</Name>
-            <Url>https://be.example.com/workload</Url>
-            <IsEndpointResolutionService>false</IsEndpointResolutionService>
-          </ServiceEndpoint>
-          <ServiceEndpoint>
-            <Name>Frontend</Name>
-            <Url>https://fe.example.com</Url>
-            <IsEndpointResolutionService>false</IsEndpointResolutionService>
-          </ServiceEndpoint>
-        </Endpoints>
-      </CloudServiceConfiguration>
+{"".join(parts)}      </CloudServiceConfiguration>
     </RemoteServiceConfiguration>
   </Workload>
 </WorkloadManifestConfiguration>
 """
+
+
+def _app(element: str, redirect: str, resource: str) -> str:
+    return f"""        <{element}>
+          <AppId>{APP}</AppId>
+          <RedirectUri>{redirect}</RedirectUri>
+          <ResourceId>api://localdevinstance/{TENANT}/{resource}</ResourceId>
+        </{element}>
+"""
+
+
+def _endpoint(name: str, url: str, *context: str) -> str:
+    """Return an endpoint; with a *context* it is an endpoint resolution service."""
+    properties = "".join(
+        f"              <ResolutionContextProperty>{each}</ResolutionContextProperty>\n" for each in context
+    )
+    resolution = f"""            <EndpointResolutionContext>
+{properties}            </EndpointResolutionContext>
+"""
+    return f"""          <ServiceEndpoint>
+            <Name>{name}</Name>
+            <Url>{url}</Url>
+            <IsEndpointResolutionService>{str(bool(context)).lower()}</IsEndpointResolutionService>
+{resolution if context else ""}          </ServiceEndpoint>
+"""
+
+
+def _endpoints(*each: str) -> str:
+    return f"        <Endpoints>\n{''.join(each)}        </Endpoints>\n"
+
+
+FRONTEND_APP = f"""        <AADFEApp>
+          <AppId>{APP}</AppId>
+        </AADFEApp>
+"""
+NOT_RELAXED = "        <EnableSandboxRelaxation>false</EnableSandboxRelaxation>\n"
+NOTIFICATIONS = """        <LifecycleOperationsNotifications>
+          <OnCreate>true</OnCreate>
+          <OnUpdate>false</OnUpdate>
+          <OnDelete>true</OnDelete>
+        </LifecycleOperationsNotifications>
+"""
+
+WDK_WORKLOAD = _workload(
+    "1.101.0",
+    _app("AADApp", "http://localhost", "Org.Sample"),
+    _endpoints(
+        _endpoint("Workload", "https://be.example.com/workload"),
+        _endpoint("Frontend", "https://fe.example.com"),
+    ),
+    declares='xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" ',
+)
 
 WDK_ITEM = """<?xml version="1.0" encoding="utf-8"?>
 <ItemManifestConfiguration SchemaVersion="1.101.0">
@@ -59,72 +99,26 @@ WDK_ITEM = """<?xml version="1.0" encoding="utf-8"?>
 </ItemManifestConfiguration>
 """
 
-REMOTE_WORKLOAD = f"""<?xml version="1.0" encoding="utf-8"?>
-<WorkloadManifestConfiguration SchemaVersion="2.100.0">
-  <Workload WorkloadName="Org.Sample" HostingType="Remote">
-    <Version>1.2.3-beta.1</Version>
-    <RemoteServiceConfiguration>
-      <CloudServiceConfiguration>
-        <Cloud>Public</Cloud>
-        <AADFEApp>
-          <AppId>{APP}</AppId>
-        </AADFEApp>
-        <AADBEApp>
-          <AppId>{APP}</AppId>
-          <RedirectUri>http://localhost:60006/close</RedirectUri>
-          <ResourceId>api://localdevinstance/{TENANT}/Org.Sample/x1</ResourceId>
-        </AADBEApp>
-        <LifecycleOperationsNotifications>
-          <OnCreate>true</OnCreate>
-          <OnUpdate>false</OnUpdate>
-          <OnDelete>true</OnDelete>
-        </LifecycleOperationsNotifications>
-        <EnableSandboxRelaxation>false</EnableSandboxRelaxation>
-        <Endpoints>
-          <ServiceEndpoint>
-            <Name>Workload</Name>
-            <Url>http://localhost:60006/workload/</Url>
-            <IsEndpointResolutionService>true</IsEndpointResolutionService>
-            <EndpointResolutionContext>
-              <ResolutionContextProperty>TenantId</ResolutionContextProperty>
-              <ResolutionContextProperty>TenantRegion</ResolutionContextProperty>
-            </EndpointResolutionContext>
-          </ServiceEndpoint>
-          <ServiceEndpoint>
-            <Name>Frontend</Name>
-            <Url>http://localhost:60006/</Url>
-            <IsEndpointResolutionService>false</IsEndpointResolutionService>
-          </ServiceEndpoint>
-        </Endpoints>
-      </CloudServiceConfiguration>
-    </RemoteServiceConfiguration>
-  </Workload>
-</WorkloadManifestConfiguration>
-"""
+REMOTE_WORKLOAD = _workload(
+    "2.100.0",
+    FRONTEND_APP,
+    _app("AADBEApp", "http://localhost:60006/close", "Org.Sample/x1"),
+    NOTIFICATIONS,
+    NOT_RELAXED,
+    _endpoints(
+        _endpoint("Workload", "http://localhost:60006/workload/", "TenantId", "TenantRegion"),
+        _endpoint("Frontend", "http://localhost:60006/"),
+    ),
+    version="1.2.3-beta.1",
+)
 
-FRONTEND_WORKLOAD = f"""<?xml version="1.0" encoding="utf-8"?>
-<WorkloadManifestConfiguration SchemaVersion="2.0.0">
-  <Workload WorkloadName="Org.Sample" HostingType="FERemote">
-    <Version>1.0.0</Version>
-    <RemoteServiceConfiguration>
-      <CloudServiceConfiguration>
-        <Cloud>Public</Cloud>
-        <AADFEApp>
-          <AppId>{APP}</AppId>
-        </AADFEApp>
-        <EnableSandboxRelaxation>false</EnableSandboxRelaxation>
-        <Endpoints>
-          <ServiceEndpoint>
-            <Name>Frontend</Name>
-            <Url>http://localhost:60006/</Url>
-            <IsEndpointResolutionService>false</IsEndpointResolutionService>
-          </ServiceEndpoint>
-        </Endpoints>
-      </CloudServiceConfiguration>
-    </RemoteServiceConfiguration>
-  </Workload>
-</WorkloadManifestConfiguration>
-"""
+FRONTEND_WORKLOAD = _workload(
+    "2.0.0",
+    FRONTEND_APP,
+    NOT_RELAXED,
+    _endpoints(_endpoint("Frontend", "http://localhost:60006/")),
+    hosting="FERemote",
+)
 
 REMOTE_ITEM = WDK_ITEM.replace("1.101.0", "2.100.0")
 

@@ -39,18 +39,13 @@ ITEM = """<?xml version="1.0" encoding="utf-8"?>
 </ItemManifestConfiguration>
 """
 
-WDK = """<?xml version="1.0" encoding="utf-8"?>
-<WorkloadManifestConfiguration SchemaVersion="1.101.0">
+MANIFEST = """<?xml version="1.0" encoding="utf-8"?>
+<WorkloadManifestConfiguration SchemaVersion="{version}">
   <Workload WorkloadName="{workload}" HostingType="Remote">
     <Version>1.0.0</Version>
     <RemoteServiceConfiguration><CloudServiceConfiguration>
       <Cloud>Public</Cloud>
-      <AADApp>
-        <AppId>{app_id}</AppId>
-        <RedirectUri>http://localhost</RedirectUri>
-        <ResourceId>{audience}</ResourceId>
-      </AADApp>
-      <Endpoints>
+{apps}      <Endpoints>
         <ServiceEndpoint>
           <Name>Workload</Name>
           <Url>{url}</Url>
@@ -67,13 +62,15 @@ WDK = """<?xml version="1.0" encoding="utf-8"?>
 </WorkloadManifestConfiguration>
 """
 
-REMOTE = """<?xml version="1.0" encoding="utf-8"?>
-<WorkloadManifestConfiguration SchemaVersion="2.100.0">
-  <Workload WorkloadName="{workload}" HostingType="Remote">
-    <Version>1.0.0</Version>
-    <RemoteServiceConfiguration><CloudServiceConfiguration>
-      <Cloud>Public</Cloud>
-      <AADFEApp><AppId>{app_id}</AppId></AADFEApp>
+# What tells the two kits apart: how they name their apps.
+WDK = """      <AADApp>
+        <AppId>{app_id}</AppId>
+        <RedirectUri>http://localhost</RedirectUri>
+        <ResourceId>{audience}</ResourceId>
+      </AADApp>
+"""
+
+REMOTE = """      <AADFEApp><AppId>{app_id}</AppId></AADFEApp>
       <AADBEApp>
         <AppId>{app_id}</AppId>
         <RedirectUri>http://localhost</RedirectUri>
@@ -83,30 +80,16 @@ REMOTE = """<?xml version="1.0" encoding="utf-8"?>
         <OnCreate>true</OnCreate><OnUpdate>true</OnUpdate><OnDelete>true</OnDelete>
       </LifecycleOperationsNotifications>
       <EnableSandboxRelaxation>false</EnableSandboxRelaxation>
-      <Endpoints>
-        <ServiceEndpoint>
-          <Name>Workload</Name>
-          <Url>{url}</Url>
-          <IsEndpointResolutionService>false</IsEndpointResolutionService>
-        </ServiceEndpoint>
-        <ServiceEndpoint>
-          <Name>Frontend</Name>
-          <Url>http://127.0.0.1:60006</Url>
-          <IsEndpointResolutionService>false</IsEndpointResolutionService>
-        </ServiceEndpoint>
-      </Endpoints>
-    </CloudServiceConfiguration></RemoteServiceConfiguration>
-  </Workload>
-</WorkloadManifestConfiguration>
 """
 
 
-def write_package(folder: Path, manifest: str, version: str, *, url: str, audience: str) -> None:
-    """Write the manifests of a package as its author keeps them, in the folder BE."""
+def write_package(folder: Path, apps: str, version: str, *, url: str, audience: str) -> None:
+    """Write the manifests of a package as its author keeps them, in the folder BE. *apps*: WDK or REMOTE."""
     backend = folder / "BE"
     backend.mkdir(parents=True)
-    named = {"workload": WORKLOAD, "app_id": APP_ID, "audience": audience, "url": url}
-    (backend / "WorkloadManifest.xml").write_text(manifest.format(**named))
+    named = apps.format(app_id=APP_ID, audience=audience)
+    manifest = MANIFEST.format(version=version, workload=WORKLOAD, apps=named, url=url)
+    (backend / "WorkloadManifest.xml").write_text(manifest)
     item = ITEM.format(version=version, workload=WORKLOAD, item_type=ITEM_TYPE, job_type=JOB_TYPE)
     (backend / "Cloth.xml").write_text(item)
 

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from tests.auth.conftest import Forger, StillClock
+from tests.auth.two_tokens import Forge
 from tests.dump import dump
 from tests.faces.workload.house import (
     ITEM,
@@ -26,7 +27,7 @@ from tests.faces.workload.house import (
     item_path,
     path_of,
 )
-from tests.faces.workload.token_cases import CASES, Case, Forge
+from tests.faces.workload.token_cases import CASES, Case
 from tests.transcripts.clients import OverHttp
 from tests.transcripts.player import Answer, Request
 from weft.auth.keys import Keys

@@ -16,49 +16,13 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from tests.auth.conftest import CUSTOMER, Forger, base64url, seconds
+from tests.auth.conftest import CUSTOMER, base64url, seconds
+from tests.auth.two_tokens import SCHEME, USER, Forge, v2, written
 from tests.faces.workload.house import FINANCE, OTHER
 from weft.auth.subject_and_app import FABRIC_APP, FABRIC_CLIENT_FOR_WORKLOADS, resource_id
 
 Headers = list[tuple[str, str]]
-USER = "2b6e3b6c-7a2c-4f5e-8f8e-6f3f0d7c9a11"
 POWER_BI = "871c010f-5e61-4fb1-83ac-98610a7e9110"
-SCHEME = "SubjectAndAppToken1.0"
-
-
-@dataclass(frozen=True)
-class Forge:
-    """Writes tokens that are good until they are changed. A claim that is changed to `...` is left out."""
-
-    forger: Forger
-    publisher: str
-
-    def app(self, header: Mapping[str, Any] | None = None, sign: Any = None, **changed: Any) -> str:
-        own = {"idtyp": "app", "exp": seconds() + 86400}
-        return self._token(self.publisher, own | changed, header, sign)
-
-    def subject(self, header: Mapping[str, Any] | None = None, sign: Any = None, **changed: Any) -> str:
-        own = {"scp": "FabricWorkloadControl", "name": "Ada", "exp": seconds() + 4108}
-        return self._token(CUSTOMER, own | changed, header, sign)
-
-    def claims(self, tenant: str, **changed: Any) -> dict[str, Any]:
-        claims = {
-            "aud": resource_id(self.publisher, FINANCE),
-            "iss": f"https://sts.windows.net/{tenant}/",
-            "tid": tenant,
-            "oid": USER,
-            "ver": "1.0",
-            "iat": seconds(),
-            "nbf": seconds(),
-            "appid": FABRIC_APP,
-            **changed,
-        }
-        return {name: value for name, value in claims.items() if value is not ...}
-
-    def _token(
-        self, tenant: str, changed: Mapping[str, Any], header: Mapping[str, Any] | None, sign: Any
-    ) -> str:
-        return self.forger.token(self.claims(tenant, **changed), sign=sign, **(header or {}))
 
 
 Of = Callable[[Forge], Headers]
@@ -72,10 +36,6 @@ class Case:
     status: int
     of: Of
     ask: str = "create"
-
-
-def written(subject: str, app: str) -> str:
-    return f'{SCHEME} subjectToken="{subject}", appToken="{app}"'
 
 
 def shown(authorization: str, tenant: str = CUSTOMER) -> Headers:
@@ -100,11 +60,6 @@ def app_alone(changed: Mapping[str, Any]) -> Of:
 
 def with_audience(place: str, audience: Callable[[Forge], str]) -> Of:
     return lambda f: pair(**{place: {"aud": audience(f)}})(f)
-
-
-def v2(tenant: str) -> dict[str, Any]:
-    issuer = f"https://login.microsoftonline.com/{tenant}/v2.0"
-    return {"ver": "2.0", "iss": issuer, "azp": FABRIC_APP, "appid": ...}
 
 
 # ---- accepted
