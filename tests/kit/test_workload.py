@@ -100,6 +100,7 @@ def test_a_function_that_takes_no_payload_is_refused_at_once() -> None:
         ({"resumable": 1}, "resumable is True or False, not 1"),
         ({"concurrency": 0}, "concurrency is a whole number from 1"),
         ({"concurrency": 2.5}, "concurrency is"),
+        ({"own_process": "yes"}, "own_process is True or False, not 'yes'"),
     ],
 )
 def test_a_setting_of_a_job_type_that_is_out_of_its_range_is_refused(
