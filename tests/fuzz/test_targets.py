@@ -7,7 +7,7 @@ from importlib import import_module
 import pytest
 
 from tests.fuzz.parsers import SEEDS, TARGETS
-from tests.fuzz.targets import archive, blob_uris, forms, manifest, tokens
+from tests.fuzz.targets import archive, blob_uris, forms, manifest, schedules, tokens
 from weft.manifests.archive import files_in_archive
 from weft.manifests.errors import ManifestInvalid
 from weft.manifests.package import read_files
@@ -59,6 +59,11 @@ def test_the_claims_of_a_seed_let_their_caller_in(name: str) -> None:
 )
 def test_the_forms_of_the_seeds_are_answered(name: str, status: int) -> None:
     assert forms.status(_seed("forms", name)) == status
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (SEEDS / "schedules").iterdir()))
+def test_the_schedules_of_the_seeds_are_accepted_but_the_odd_one(name: str) -> None:
+    assert (schedules.accepted(_seed("schedules", name)) is None) == (name == "odd")
 
 
 @pytest.mark.parametrize(

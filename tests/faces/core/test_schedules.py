@@ -272,6 +272,38 @@ async def test_the_address_of_the_collection_of_its_type_means_the_item(
     assert (await served.call("DELETE", f"{target}/{id}")).status == 200
 
 
+async def test_a_job_goes_on_when_its_schedule_is_deleted(served: Served, place: Place) -> None:
+    address = await scheduled(served, place, {**CRON, "startDateTime": "2026-01-01T00:00:00"})
+    await served.scheduler.fire_due()
+    job = await served.started()
+
+    await served.call("DELETE", address)
+
+    shown = (await served.call("GET", place.instance(job.key.id))).json()
+    assert (shown["status"], shown["invokeType"]) == ("InProgress", "Scheduled")
+
+
+async def test_s70_a_start_ten_years_ago_is_caught_up_with_once(served: Served, place: Place) -> None:
+    await scheduled(served, place, {**CRON, "interval": 1, "startDateTime": "2016-04-27T00:00:00"})
+
+    fired = [await served.scheduler.fire_due() for _ in range(3)]
+
+    instances = (await served.call("GET", f"{place.jobs}/instances")).json()["value"]
+    assert (sum(fired), len(instances)) == (1, 1)
+
+
+async def test_a_disabled_schedule_does_not_fire_until_it_is_enabled(served: Served, place: Place) -> None:
+    past = {**CRON, "startDateTime": "2026-01-01T00:00:00"}
+    target = schedules(place)
+    address = f"{target}/{await served.made(target, body(past, enabled=False))}"
+    resting = await served.scheduler.fire_due()
+
+    await served.call("PATCH", address, body(past))
+    served.clock.time += timedelta(minutes=10)
+
+    assert (resting, await served.scheduler.fire_due()) == (0, 1)
+
+
 # ---- additions
 
 
