@@ -19,7 +19,7 @@ def main(arguments: list[str]) -> None:
     shell = app.shell
     shell.push(modules(), interactive=False)
     shell.register_magic_function(_ignored, "line_cell", "configure")
-    shell.register_magic_function(_python_of(shell), "cell", "pyspark")
+    shell.input_transformers_cleanup.insert(0, _unmarked)
     app.start()
 
 
@@ -28,12 +28,12 @@ def _ignored(line: str, cell: str = "") -> None:
     print("%%configure is ignored: there is no Spark session here")  # noqa: T201 - said in the job's log
 
 
-def _python_of(shell: Any) -> Any:
-    def pyspark(line: str, cell: str) -> None:
-        """`%%pyspark` marks a cell as Python."""
-        shell.run_cell(cell, silent=True).raise_error()
-
-    return pyspark
+def _unmarked(lines: list[str]) -> list[str]:
+    """`%%pyspark` marks a cell as Python, which it is here in any case."""
+    first = next((index for index, line in enumerate(lines) if line.strip()), 0)
+    return [
+        "\n" if index == first and line.strip() == "%%pyspark" else line for index, line in enumerate(lines)
+    ]
 
 
 if __name__ == "__main__":
