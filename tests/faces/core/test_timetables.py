@@ -100,6 +100,11 @@ def test_every_windows_id_leads_to_a_zone_that_is_there() -> None:
     assert not LEGACY_ZONES.keys() & win_tz.keys()
 
 
+@pytest.mark.parametrize("id", sorted(available_timezones() - {"Factory", "localtime"})[::20])
+def test_iana_names_are_taken_as_they_are(id: str) -> None:
+    assert read("Cron", interval=1, localTimeZoneId=id).zone == id
+
+
 def test_a_configuration_is_shown_as_it_was_sent_but_with_its_type_first() -> None:
     sent = b'{"endDateTime":"x", "interval": 10,"type":"Cron","more" : {"b":1.0, "a":[ ]}}'
 

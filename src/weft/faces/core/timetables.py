@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, time
 from functools import cache
+from importlib.resources import files
 from typing import Final
-from zoneinfo import available_timezones
 
 import msgspec
 from tzlocal.windows_tz import win_tz
@@ -22,8 +22,7 @@ LEGACY_ZONES: Final = {
     "Kamchatka Standard Time": "Asia/Kamchatka",
     "Mid-Atlantic Standard Time": "Etc/GMT+2",
 }
-# Names of zoneinfo that say nothing about a place.
-NO_ZONES: Final = frozenset({"Factory", "localtime", "posixrules"})
+NO_ZONE: Final = "Factory"  # an IANA name that stands for none
 
 # The service is not asked for more: years in which any interval can be added to any instant.
 FIRST_YEAR: Final = 1900
@@ -133,7 +132,9 @@ def _zone(id: str) -> str:
 
 @cache
 def _iana_names() -> frozenset[str]:
-    return frozenset(available_timezones() - NO_ZONES)
+    """Return those of the tzdata package, the same on every machine."""
+    names = (files("tzdata") / "zones").read_text("ascii").split()
+    return frozenset(names) - {NO_ZONE}
 
 
 def _bad(field: str, message: str) -> Refused:
