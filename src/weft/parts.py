@@ -399,4 +399,5 @@ def _core(ground: Ground, catalog: Catalog, fabric: LocalFabric, hooks: Webhooks
         workload_of_app=fabric.workload_of_app,
         meter=meter_of(settings.rates, clock),
         waits=Waits(settings.rates.waits),
+        changes=ground.store,
     )

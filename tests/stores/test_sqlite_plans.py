@@ -20,6 +20,7 @@ from weft.stores.sqlite import (
     roles,
     schedules,
     searching,
+    watching,
     webhooks,
 )
 
@@ -32,6 +33,7 @@ STATEMENTS = {
     **roles.SQL,
     **folders.SQL,
     **operations.SQL,
+    **watching.SQL,
     **webhooks.SQL,
 }
 

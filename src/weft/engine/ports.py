@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -187,6 +187,26 @@ class JobStore(Protocol):
 
     async def count(self, queue: str) -> dict[State, int]:
         """Return how many jobs of *queue* are in each state."""
+
+
+class ChangeStore(Protocol):
+    """What somebody who follows jobs and was away may have missed.
+
+    Jobs are those that have a family, one of *families*, and come without their payloads and results; those
+    that have ended in a scope that is closed are gone. Any call may raise StoreUnavailable.
+    """
+
+    async def last_number(self) -> int:
+        """Return the number of the newest job of all; 0: there is none."""
+
+    async def live_numbers(self, families: Collection[str], *, limit: int) -> Sequence[int]:
+        """Return the numbers of jobs that have not ended, the lowest first."""
+
+    async def jobs_after(self, families: Collection[str], *, after: int, limit: int) -> Sequence[Job]:
+        """Return jobs above number *after*, the lowest first."""
+
+    async def jobs_among(self, families: Collection[str], numbers: Collection[int]) -> Sequence[Job]:
+        """Return those of these numbers that there are, the lowest first."""
 
 
 class Run(Protocol):

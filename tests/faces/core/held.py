@@ -57,6 +57,9 @@ class Held:
         """From now on nothing that is sent arrives."""
         self._reads.clear()
 
+    def read_on(self) -> None:
+        self._reads.set()
+
     async def _receive(self) -> Message:
         if not self._asked:
             self._asked = True

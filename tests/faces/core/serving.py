@@ -303,7 +303,7 @@ def serve(
     verifier = BearerVerifier(keys, CORE_AUDIENCES, clock)
     hosted: dict[str, JobKey] = {}
     registered: dict[str, str] = {}
-    types, owner, waits = KnownTypes(home.tenant), Owner(), Waits()
+    types, owner, waits = KnownTypes(home.tenant), Owner(), Waits(tick_seconds=0.02)
     catalog = Catalog(store, engine, moved, stop_seconds=0.05, lifecycle=owner)
     schedules = Schedules(store, moved, read=timetable_of)
     scheduler = Scheduler(
@@ -332,6 +332,7 @@ def serve(
         page_size=page_size,
         meter=meter_of(rates, clock),
         waits=waits,
+        changes=store,
         webhooks=Webhooks(
             catalog,
             store,

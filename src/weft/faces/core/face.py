@@ -16,6 +16,7 @@ from weft.contracts.core import InvokeType
 from weft.engine.advancing import Advancing
 from weft.engine.engine import Engine
 from weft.engine.jobs import Job, JobKey
+from weft.engine.ports import ChangeStore
 from weft.engine.schedules import Schedules
 from weft.faces.core.rates import Meter
 from weft.faces.core.waits import Waits
@@ -88,3 +89,4 @@ class CoreFace:
     page_size: int = 100
     meter: Meter | None = None
     waits: Waits = field(default_factory=Waits)
+    changes: ChangeStore

@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 RETRY_AFTER_SECONDS = 5
 MOST_WAITS = 100
+TICK_SECONDS = 5.0
 
 
 class TooManyWaits(Overloaded):
@@ -31,7 +32,9 @@ class TooManyWaits(Overloaded):
 class Waits:
     """All the waiting of a server; *most* of one identity at once, 0: as many as it likes."""
 
-    def __init__(self, most: int = MOST_WAITS) -> None:
+    def __init__(self, most: int = MOST_WAITS, *, tick_seconds: float = TICK_SECONDS) -> None:
+        """*tick_seconds*: how often who follows something is looked at while nothing happens."""
+        self.tick_seconds = tick_seconds
         self._most = most
         self._waiting: Counter[tuple[str, str]] = Counter()
         self._over = asyncio.Event()

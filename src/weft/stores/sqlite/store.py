@@ -27,6 +27,7 @@ from weft.stores.sqlite import (
     roles,
     schedules,
     searching,
+    watching,
     webhooks,
 )
 from weft.stores.sqlite.database import Lock, is_synchronous_full, open_reader, open_writer, store_id
@@ -330,6 +331,20 @@ class SqliteStore:
 
     async def take_role(self, workspace: str, principal: str) -> bool:
         return await self._writer.call(roles.take_role, workspace, principal)
+
+    # ---- following jobs
+
+    async def last_number(self) -> int:
+        return await self._one.call(watching.last_number)
+
+    async def live_numbers(self, families: Collection[str], *, limit: int) -> Sequence[int]:
+        return await self._many.call(watching.live_numbers, families, limit)
+
+    async def jobs_after(self, families: Collection[str], *, after: int, limit: int) -> Sequence[Job]:
+        return await self._many.call(watching.jobs_after, families, after, limit)
+
+    async def jobs_among(self, families: Collection[str], numbers: Collection[int]) -> Sequence[Job]:
+        return await self._many.call(watching.jobs_among, families, numbers)
 
     # ---- webhooks
 
