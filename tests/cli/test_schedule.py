@@ -39,6 +39,7 @@ def shown(weft: Weft, place: Place, id: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("options", "members", "words"),
     [
+        (["--cron", "1"], {"type": "Cron", "interval": 1}, "every minute"),
         (["--cron", "15"], {"type": "Cron", "interval": 15}, "every 15 minutes"),
         (
             ["--daily", "07:00, 19:00"],

@@ -96,7 +96,7 @@ def described(configuration: msgspec.Raw) -> str:
     times = ", ".join(members.get("times", ()))
     match members["type"]:
         case "Cron":
-            return f"every {members['interval']} minutes"
+            return "every minute" if members["interval"] == 1 else f"every {members['interval']} minutes"
         case "Daily":
             return f"daily at {times}"
         case "Weekly":
