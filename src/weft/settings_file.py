@@ -136,7 +136,7 @@ def _changed(settings: Settings, given: Mapping[str, _Given]) -> Settings:
         schedules=replace(settings.schedules, **values["schedules"]),
         own_rates=replace(settings.rates, **values["rates"]) if values["rates"] else settings.own_rates,
         webhooks=replace(settings.webhooks, **values["webhooks"]),
-        mapped={**settings.mapped, **values[MAPPED]},
+        mapped={**values[MAPPED], **settings.mapped},
     )
 
 

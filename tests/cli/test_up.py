@@ -57,6 +57,37 @@ def test_a_package_that_is_not_there_is_refused(weft: Weft, tmp_path: Path) -> N
     assert done.err.startswith("weft: --manifest: there is no ")
 
 
+@pytest.mark.parametrize("mapped", [("A",), ("=B",), ("A=",), ("A=B", "A=C")])
+def test_a_mapping_of_item_types_that_is_none_is_refused(
+    weft: Weft, tmp_path: Path, mapped: tuple[str, ...]
+) -> None:
+    options = [word for text in mapped for word in ("--map", text)]
+
+    done = weft("up", "--data", str(tmp_path / "data"), *options)
+
+    assert (done.code, done.out) == (2, "")
+    assert f"not {mapped[-1]!r}" in done.err
+
+
+def test_a_mapping_to_what_no_workload_has_is_refused(tmp_path: Path) -> None:
+    done = up_alone("--data", str(tmp_path / "data"), "--port", "0", "--map", "DataPipeline=Org.No.Such/run")
+
+    assert (done.code, done.out) == (2, "")
+    assert "Org.No.Such" in done.err.splitlines()[-1]
+
+
+def test_a_mapping_of_the_command_line_comes_before_that_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Settings] = []
+    monkeypatch.setattr(up, "_serve", asked.append)
+    (tmp_path / "weft.toml").write_text("[mapped]\nDataPipeline = 'A.B.C/d'\nLakehouse = 'A.B.C/e'\n")
+
+    main(["up", "--data", str(tmp_path), "--map", "DataPipeline=A.B.C/f"])
+
+    assert asked[0].mapped == {"DataPipeline": "A.B.C/f", "Lakehouse": "A.B.C/e"}
+
+
 @pytest.mark.parametrize("bulk_jobs", ["0", "-1", "1.5"])
 def test_no_bulk_jobs_at_once_are_refused(weft: Weft, tmp_path: Path, bulk_jobs: str) -> None:
     done = weft("up", "--data", str(tmp_path / "data"), "--bulk-jobs", bulk_jobs)

@@ -46,6 +46,13 @@ Addresses = Annotated[
         "Extensibility Toolkit; repeatable.",
     ),
 ]
+Maps = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--map",
+        help="A published item type that has the jobs of another, as TYPE=TYPE or TYPE=TYPE/JOB; repeatable.",
+    ),
+]
 Config = Annotated[
     Path | None, Parameter(name="--config", help="A file of settings [DATA/weft.toml, where there is one].")
 ]
@@ -75,6 +82,7 @@ def up(  # noqa: PLR0913 - each is an option of the command
     workload: Workloads = None,
     manifest: Manifests = None,
     workload_url: Addresses = None,
+    mapped: Maps = None,
     config: Config = None,
     blob_root: Roots = None,
     blob_host: Hosts = None,
@@ -110,6 +118,7 @@ def up(  # noqa: PLR0913 - each is an option of the command
         workloads=_workloads(workload),
         manifests=_packages(manifest),
         workload_urls=tuple(workload_url or ()),
+        mapped=_mapped(mapped),
         tls=tls,
         twins=TwinsSettings(
             bulk_jobs=bulk_jobs, strict=strict_relationships, blobs=blob_settings(blob_root, blob_host)
@@ -135,6 +144,16 @@ def _workloads(names: list[str] | None) -> tuple[str, ...]:
     return tuple(names or [EXAMPLE_WORKLOAD])
 
 
+def _mapped(given: list[str] | None) -> dict[str, str]:
+    mapped: dict[str, str] = {}
+    for text in given or ():
+        item_type, equals, target = text.partition("=")
+        if not (item_type and equals and target) or item_type in mapped:
+            raise Misused(f"--map must be TYPE=TYPE or TYPE=TYPE/JOB, once for a type, not {text!r}")
+        mapped[item_type] = target
+    return mapped
+
+
 def _packages(paths: list[Path] | None) -> tuple[Path, ...]:
     for path in paths or ():
         if not path.exists():
@@ -149,10 +168,17 @@ def _serve(settings: Settings) -> int:
         from weft.auth.errors import DataRefused  # noqa: PLC0415
         from weft.catalog.addresses import AddressRefused  # noqa: PLC0415
         from weft.kit.errors import WorkloadNotLoaded  # noqa: PLC0415
-        from weft.workloads import ItemTypeTaken, PackageRefused  # noqa: PLC0415
+        from weft.workloads import ItemTypeTaken, MappingRefused, PackageRefused  # noqa: PLC0415
 
     return told(
         lambda: run(settings),
         port=settings.port,
-        refusals=(AddressRefused, DataRefused, ItemTypeTaken, PackageRefused, WorkloadNotLoaded),
+        refusals=(
+            AddressRefused,
+            DataRefused,
+            ItemTypeTaken,
+            MappingRefused,
+            PackageRefused,
+            WorkloadNotLoaded,
+        ),
     )
