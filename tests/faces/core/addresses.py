@@ -16,6 +16,7 @@ COLLECTION: Final = "notebooks"
 OF_THE_TYPE: Final = ("Notebook", "RunNotebook")
 ANY: Final = ("Contoso.FinanceAnalytics.Forecast", "calculateForecast")
 PART: Final = {"path": "a.json", "payload": "e30=", "payloadType": "InlineBase64"}
+HOOK: Final = "http://127.0.0.1:9000/hook"
 NEW: Final = "63f77191-432d-4ee6-9c5f-31a1a6987072"
 
 _PARAMETER: Final = re.compile(r"\{(\w+)(?::\w+)?\}")
@@ -33,6 +34,8 @@ _BODIES: Final[Mapping[tuple[str, str], Any]] = {
     ("POST", "roleAssignments"): {"principal": {"id": NEW, "type": "User"}, "role": "Viewer"},
     ("PATCH", "roleAssignments/{}"): {"role": "Viewer"},
     ("POST", "folders"): {"displayName": "new"},
+    ("POST", "webhooks"): {"url": HOOK},
+    ("PATCH", "webhooks/{}"): {"enabled": False},
 }
 
 
@@ -93,6 +96,7 @@ async def things(served: Served, name: str = "plans", **how: Any) -> Things:
     """Make all that addresses can name."""
     workspace = await served.made("/v1/workspaces", {"displayName": name}, **how)
     folder = await served.made(f"/v1/workspaces/{workspace}/folders", {"displayName": "a folder"}, **how)
+    webhook = await served.made(f"/v1/workspaces/{workspace}/webhooks", {"url": HOOK}, **how)
     await served.grant(Place(workspace, ""), "colleague", Role.VIEWER)
     later = await served.call(
         "POST",
@@ -105,6 +109,7 @@ async def things(served: Served, name: str = "plans", **how: Any) -> Things:
     common = {
         "workspaceId": workspace,
         "folderId": folder,
+        "webhookId": webhook,
         "workspaceRoleAssignmentId": served.user_id("colleague"),
         "collection": COLLECTION,
         "capacityId": NEW,

@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.catalog.owner import Owner
+from tests.dump import dump
 from tests.transcripts.clients import InProcess
 from tests.transcripts.player import Answer, Request
 from weft.auth.apps import Apps
@@ -240,11 +241,9 @@ class Served:
         with closing(sqlite3.connect(self.path)) as database, database:
             yield database
 
-    def dump(self) -> dict[str, list[Any]]:
+    def dump(self) -> dict[str, list[tuple[Any, ...]]]:
         """Return every row of every table."""
-        with closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as database:
-            tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-            return {name: database.execute(f'SELECT * FROM "{name}"').fetchall() for (name,) in tables}
+        return dump(self.path)
 
 
 @dataclass(frozen=True)

@@ -143,6 +143,7 @@ COVERED: dict[str, Sequence[str]] = {
         "here::test_no_trick_of_a_path_passes_by_the_token",
     ),
     "S94": (f"{ISOLATION}::test_a_method_that_is_not_published_is_refused",),
+    "S96": ("here::test_nothing_is_served_without_a_token",),
     "S95": (
         f"{ISOLATION}::test_forwarding_headers_do_not_change_the_location",
         f"{DOORS}::test_a_forwarded_host_is_not_believed",
@@ -211,6 +212,7 @@ async def test_foreign_workspaces_answer_as_unknown_ones(served: Served, strange
         pytest.param("scheduleId", "ScheduleNotFound", id="S3-schedule"),
         pytest.param("folderId", "FolderNotFound", id="S3-folder"),
         pytest.param("workspaceRoleAssignmentId", "EntityNotFound", id="S3-role assignment"),
+        pytest.param("webhookId", "WebhookNotFound", id="S3-webhook"),
     ],
 )
 async def test_foreign_ids_answer_as_unknown_ones(served: Served, parameter: str, code: str) -> None:
