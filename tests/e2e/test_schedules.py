@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from tests.e2e.weft_process import WEFT, WeftProcess
+from tests.e2e.workload import ITEM_TYPE
 
 FORECAST = "Contoso.FinanceAnalytics.Forecast"
 JOB_TYPE = "calculateForecast"
 TIMES = ("06:30", "18:45")
+NOWHERE = "00000000-0000-0000-0000-00000000dead"
 
 
 class Commands:
@@ -136,6 +138,17 @@ def test_time_goes_on_from_where_it_was_moved_to_after_a_kill(
     created = commands("schedule", "create", "plans", "sales", JOB_TYPE, "--cron", "15", "--disabled").strip()
     schedule = commands.json("schedule", "show", "plans", "sales", JOB_TYPE, created)
     assert instant(schedule["createdDateTime"]) >= instant(moved["nowUtc"])
+
+
+def test_every_face_takes_tokens_of_the_real_time_when_the_clock_was_moved(weft: WeftProcess) -> None:
+    Commands(weft.data)("clock", "advance", "30d")
+
+    core, twins = weft.core("GET", "/workspaces"), weft.twins("GET", "/models")
+    place = f"/workspaces/{NOWHERE}/items/{ITEM_TYPE}/{NOWHERE}"
+    host = weft.host("GET", f"{place}/jobTypes/quick/instances/{NOWHERE}")
+
+    assert (core.status, twins.status) == (200, 200)
+    assert (host.status, host.json["errorCode"]) == (404, "JobInstanceNotFound")
 
 
 def test_a_clock_that_was_moved_is_not_served_in_the_service_profile(
