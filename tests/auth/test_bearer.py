@@ -66,6 +66,25 @@ def test_an_app_has_no_scopes(verifier: BearerVerifier, forger: Forger, home: Ho
     assert (principal.is_app, principal.scopes, principal.name) == (True, frozenset(), "pipeline")
 
 
+@pytest.mark.parametrize(
+    ("changed", "upn", "client_id"),
+    [
+        ({"upn": "ada@contoso.com", "unique_name": "other"}, "ada@contoso.com", ""),
+        ({"unique_name": "ada@contoso.com"}, "ada@contoso.com", ""),
+        ({"preferred_username": "ada@contoso.com"}, "ada@contoso.com", ""),
+        ({}, "", ""),
+        ({"scp": ..., "idtyp": "app", "upn": "no@one"}, "", "871c010f-5e61-4fb1-83ac-98610a7e9110"),
+        ({"scp": ..., "idtyp": "app", "appid": ...}, "", ""),
+    ],
+)
+def test_a_user_is_known_by_the_sign_in_name_and_an_app_by_its_client_id(
+    verifier: BearerVerifier, forger: Forger, home: Home, changed: dict[str, Any], upn: str, client_id: str
+) -> None:
+    principal = verifier.verify([bearer(forger.token(claims_for(home.tenant, **changed)))])
+
+    assert (principal.upn, principal.client_id) == (upn, client_id)
+
+
 def good(home: str) -> dict[str, dict[str, Any]]:
     return {
         "the other Core audience": claims_for(home, aud="https://analysis.windows.net/powerbi/api"),

@@ -58,7 +58,10 @@ COVERED: dict[str, Sequence[str]] = {
         "here::test_a_viewer_changes_nothing",
         f"{ISOLATION}::test_a_contributor_cancels_a_job_of_another_user",
     ),
-    "S9": ("here::test_who_was_removed_finds_nothing_at_once",),
+    "S9": (
+        "here::test_who_was_removed_finds_nothing_at_once",
+        "tests/faces/core/test_watching.py::test_a_removed_member_hears_nothing_more",
+    ),
     "S10": (f"{ISOLATION}::test_a_token_whose_scopes_do_not_suffice_is_refused",),
     "S11": (f"{ISOLATION}::test_a_token_whose_scopes_do_not_suffice_is_refused",),
     "S12": ("here::test_foreign_workspaces_answer_as_unknown_ones",),
@@ -143,10 +146,13 @@ COVERED: dict[str, Sequence[str]] = {
         "here::test_no_trick_of_a_path_passes_by_the_token",
     ),
     "S94": (f"{ISOLATION}::test_a_method_that_is_not_published_is_refused",),
-    "S96": ("here::test_nothing_is_served_without_a_token",),
     "S95": (
         f"{ISOLATION}::test_forwarding_headers_do_not_change_the_location",
         f"{DOORS}::test_a_forwarded_host_is_not_believed",
+    ),
+    "S96": (
+        "tests/faces/core/test_watching.py::test_there_is_no_stream_without_a_token",
+        "tests/faces/core/test_watching.py::test_a_token_that_ends_ends_the_stream",
     ),
     "S100": ("here::test_every_way_to_run_is_guarded_alike",),
     "S101": (
