@@ -346,3 +346,45 @@ def test_a_filter_that_the_server_does_not_know_is_an_error_that_repeats_it(
     assert done.code == 1
     assert options[1] in done.err
     assert done.out == ""
+
+
+def test_a_run_with_the_same_key_is_the_same_job(weft: Weft, place: Place) -> None:
+    key = ("--idempotency-key", "nightly")
+
+    first = weft("job", "run", *place, "answer", *key)
+    again = weft("job", "run", *place, "answer", *key)
+    other = weft("job", "run", *place, "answer", "--payload", '{"x": 2}', *key)
+
+    assert (first.code, again.code, other.code) == (0, 0, 1)
+    assert first.out == again.out
+    assert "IdempotencyKeyReused" in other.err
+
+
+@pytest.mark.parametrize("key", ["", "two words", "ü", "x" * 256])
+def test_a_key_that_is_none_is_a_usage_error(weft: Weft, place: Place, key: str) -> None:
+    done = weft("job", "run", *place, "answer", "--idempotency-key", key)
+
+    assert done.code == 2
+    assert "--idempotency-key" in done.err
+
+
+def test_an_ended_job_runs_again_and_says_so(weft: Weft, place: Place) -> None:
+    first = json.loads(weft("job", "run", *place, "answer", "--wait", "--json", "--payload", '{"x": 1}').out)
+
+    done = weft("job", "rerun", *place, first["id"], "--wait", "--json")
+
+    again = json.loads(done.out)
+    assert done.code == 0
+    assert again["id"] != first["id"]
+    assert again["rerunOf"] == first["id"]
+    assert again["result"] == first["result"]
+
+
+def test_a_job_that_goes_on_is_not_run_again(weft: Weft, place: Place) -> None:
+    id = weft("job", "run", *place, "hang").out.strip()
+
+    done = weft("job", "rerun", *place, id)
+
+    assert done.code == 1
+    assert "JobNotCompleted" in done.err
+    assert weft("job", "cancel", *place, id).code == 0

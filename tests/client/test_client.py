@@ -326,3 +326,50 @@ async def test_logs_ask_for_what_is_new() -> None:
 def test_an_address_that_is_none_is_refused_at_once(url: str) -> None:
     with pytest.raises(ValueError, match="no address"):
         WeftClient(url, "t")
+
+
+async def test_a_run_with_a_key_is_sent_again_with_it_also_when_it_may_have_arrived() -> None:
+    accepted = Say(202, headers={"Location": f"http://x/{J}"})
+    busy = Say(503, BUSY, {"Retry-After": "0"})
+    async with scripted(busy, accepted) as server, WeftClient(server.url, "t", patience=QUICK) as client:
+        job = await client.run(W, ITEM, "calculateForecast", idempotency_key="k1")
+        again = await client.rerun(W, ITEM, J, idempotency_key="k2")
+
+    assert (job.id, again.id) == (J, J)
+    assert [heard.headers.get("Idempotency-Key") for heard in server.heard] == ["k1", "k1", "k2"]
+    assert server.heard[-1].path.endswith(f"/jobs/instances/{J}/rerun")
+
+
+async def test_without_a_key_none_is_sent() -> None:
+    async with (
+        scripted(Say(202, headers={"Location": f"http://x/{J}"})) as server,
+        WeftClient(server.url, "t") as client,
+    ):
+        await client.run(W, ITEM, "calculateForecast")
+
+    assert "Idempotency-Key" not in server.heard[0].headers
+
+
+@pytest.mark.parametrize(("is_told", "wait"), [(False, "wait=30"), (True, "wait=7")])
+async def test_wait_lets_the_server_wait_and_pauses_nowhere_then(is_told: bool, wait: str) -> None:
+    waited = {"Retry-After": "7", "Preference-Applied": wait}
+    answers = [
+        Say(200, details("NotStarted"), {"Retry-After": "7"}),
+        Say(200, details("InProgress"), waited),
+        Say(200, details("Completed"), {"Preference-Applied": wait}),
+    ]
+    seen: list[JobDetails] = []
+    async with scripted(*answers) as server, WeftClient(server.url, "t") as client:
+        job = await client.wait(W, ITEM, J, told=seen.append if is_told else None, timeout_seconds=5)
+
+    assert job.status is Status.COMPLETED
+    assert [heard.headers.get("Prefer") for heard in server.heard] == [None, wait, wait]
+    assert len(seen) == (3 if is_told else 0)
+
+
+async def test_a_pace_that_was_asked_for_is_kept_without_long_looks() -> None:
+    answers = [Say(200, details("NotStarted"), {"Retry-After": "60"}), Say(200, details("Completed"))]
+    async with scripted(*answers) as server, WeftClient(server.url, "t") as client:
+        await client.wait(W, ITEM, J, poll_seconds=0.1)
+
+    assert [heard.headers.get("Prefer") for heard in server.heard] == [None, None]

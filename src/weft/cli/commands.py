@@ -25,6 +25,7 @@ app.command("weft.cli.clock:app", name="clock", help="Move the clock of a local 
 app.command("weft.cli.twins:app", name="twins", help="Import graphs of digital twins, and look at them.")
 app.command("weft.cli.workload:app", name="workload", help="Write workloads, check and host them.")
 app.command("weft.cli.apps:app", name="app", help="Register apps, which get tokens with a secret.")
+app.command("weft.cli.webhook:app", name="webhook", help="Let a service be told of a workspace's jobs.")
 app.command("weft.cli.user:app", name="user", help="Register users, who can be given roles.")
 app.command("weft.cli.role:app", name="role", help="Say who may do what in a workspace.")
 app.command("weft.cli.exec:exec_", name="exec", help="Run a command, behind --, for which weft is Fabric.")

@@ -24,10 +24,12 @@ def hosted(item_type: str, job_type: str | None = None) -> Iterator[None]:
         raise
 
 
-async def run_job(client: WeftClient, place: Place, job_type: str, execution_data: Any) -> Accepted:
+async def run_job(
+    client: WeftClient, place: Place, job_type: str, execution_data: Any, key: str | None = None
+) -> Accepted:
     """Raises CommandFailed, as hosted does, for a job type that no workload has for the item."""
     try:
-        return await client.run(*place, job_type, execution_data=execution_data)
+        return await client.run(*place, job_type, execution_data=execution_data, idempotency_key=key)
     except ApiError as refused:
         if refused.code in NOT_HOSTED and (item_type := await _type_of(client, place)) is not None:
             raise _not_hosted(item_type, job_type, refused) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,11 @@ MOST_LISTED = 100
 J = TypeVar("J")
 
 Words = list[str] | None
+Wait = Annotated[bool, Parameter(name="--wait", help="Wait for the end, and exit with it.")]
+Key = Annotated[
+    str | None,
+    Parameter(name="--idempotency-key", help="Run with the same key again within a day: the same job."),
+]
 
 app = group("job", "Run jobs, look at them, wait for them, cancel them.")
 
@@ -44,8 +50,9 @@ def run(  # noqa: PLR0913 - each is an option of the command
     payload: Annotated[
         str | None, Parameter(name="--payload", help="A JSON object, or @FILE that holds one.")
     ] = None,
-    wait: Annotated[bool, Parameter(name="--wait", help="Wait for the end, and exit with it.")] = False,
+    wait: Wait = False,
     timeout: Timeout = None,
+    idempotency_key: Key = None,
     as_json: AsJson = False,
     data: Data = None,
 ) -> int:
@@ -61,7 +68,37 @@ def run(  # noqa: PLR0913 - each is an option of the command
     async def call() -> int:
         async with connect(data) as client:
             place = await find_item(client, workspace, item)
-            accepted = await run_job(client, place, jobtype, execution_data)
+            accepted = await run_job(client, place, jobtype, execution_data, _checked_key(idempotency_key))
+            if wait:
+                return await _wait(client, place, accepted.id, timeout=timeout, as_json=as_json, data=data)
+            _print_accepted(accepted, as_json=as_json)
+            return Exit.OK
+
+    return asyncio.run(call())
+
+
+@app.command
+def rerun(  # noqa: PLR0913 - each is an option of the command
+    workspace: WorkspaceNamed,
+    item: ItemNamed,
+    job: JobNamed,
+    /,
+    *,
+    wait: Wait = False,
+    timeout: Timeout = None,
+    idempotency_key: Key = None,
+    as_json: AsJson = False,
+    data: Data = None,
+) -> int:
+    """Run again what an ended job ran, and print the new id; with --wait, how it ended (see run)."""
+    if timeout is not None and not wait:
+        raise Misused("--timeout needs --wait")
+    _check_timeout(timeout)
+
+    async def call() -> int:
+        async with connect(data) as client:
+            place = await find_item(client, workspace, item)
+            accepted = await client.rerun(*place, job, idempotency_key=_checked_key(idempotency_key))
             if wait:
                 return await _wait(client, place, accepted.id, timeout=timeout, as_json=as_json, data=data)
             _print_accepted(accepted, as_json=as_json)
@@ -271,6 +308,13 @@ async def _first(jobs: AsyncIterator[J], limit: int | None) -> AsyncIterator[J]:
             return
 
 
+def _checked_key(key: str | None) -> str | None:
+    """A header cannot carry any text, and the server takes none of spaces."""
+    if key is not None and not re.fullmatch(r"[\x21-\x7e]{1,255}", key):
+        raise Misused(f"--idempotency-key must be 1 to 255 visible ASCII characters, not {key!r}")
+    return key
+
+
 def _check_timeout(seconds: float | None) -> None:
     if seconds is not None and not 0 < seconds < math.inf:
         raise Misused(f"--timeout must be a number of seconds above 0, not {seconds:g}")
@@ -320,6 +364,7 @@ def _print_details(details: JobDetails, *, as_json: bool) -> None:
             ("ended", details.end_time_utc),
             ("cancel requested", details.cancel_requested_utc),
             ("attempt", str(details.attempt or "")),
+            ("rerun of", details.rerun_of),
             ("progress", amount(details.progress)),
             ("exit value", details.exit_value),
             ("error", _why(details)),

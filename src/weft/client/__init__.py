@@ -8,6 +8,7 @@ from weft.client.instances import FoundInstance, InstanceFilter, Instances, Unre
 from weft.client.transport import Patience
 from weft.client.twins import Deletion, ImportDetails, TwinsClient, TwinsStats
 from weft.client.watch import WaitPatience
+from weft.client.webhooks import Webhook, WebhookDelivery
 
 __all__ = [
     "Accepted",
@@ -31,6 +32,8 @@ __all__ = [
     "UnreadableAnswer",
     "WaitPatience",
     "WaitTimedOut",
+    "Webhook",
+    "WebhookDelivery",
     "WeftClient",
     "digital_twins_client",
 ]

@@ -61,6 +61,7 @@ class JobDetails(Answer, frozen=True, kw_only=True):
     result: Any = None
     exit_value: str | None = None
     error: JobFault | None = None
+    rerun_of: str | None = None
 
     @property
     def has_ended(self) -> bool:

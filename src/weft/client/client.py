@@ -19,8 +19,9 @@ from weft.client.operations import settled
 from weft.client.paging import Page, each
 from weft.client.roles import Roles
 from weft.client.schedules import Schedules
-from weft.client.transport import Reply, encode
+from weft.client.transport import BUSY, NO_HEADERS, Reply, encode
 from weft.client.watch import WaitPatience, Watch
+from weft.client.webhooks import Webhooks
 from weft.contracts.core import (
     Item,
     ItemDefinition,
@@ -58,6 +59,10 @@ class WeftClient(Client):
     @property
     def schedules(self) -> Schedules:
         return Schedules(self._transport)
+
+    @property
+    def webhooks(self) -> Webhooks:
+        return Webhooks(self._transport)
 
     @property
     def clock(self) -> Clock:
@@ -136,17 +141,36 @@ class WeftClient(Client):
     # ---- jobs
 
     async def run(
-        self, workspace: str, item: str, job_type: str, *, execution_data: Any | UnsetType = UNSET
+        self,
+        workspace: str,
+        item: str,
+        job_type: str,
+        *,
+        execution_data: Any | UnsetType = UNSET,
+        idempotency_key: str | None = None,
     ) -> Accepted:
         """Run a job. *execution_data* is any JSON value that the workload understands.
 
-        Sent again after 429, never after 503: a run has no id of the caller's, and a server whose disk failed
-        (503) may find the job kept when it is back; `jobs` shows whether it did.
+        Whoever runs again with the same *idempotency_key* (1 to 255 visible ASCII characters) within a day
+        gets the same job. Without one it is sent again after 429, never after 503: the run has no id of the
+        caller's then, and a server whose disk failed (503) may find the job kept when it is back; `jobs`
+        shows whether it did.
         """
         body = None if execution_data is UNSET else encode({"executionData": execution_data})
         path = f"{_item(workspace, item)}/jobs/{quote(job_type, safe='')}/instances"
+        return await self._start(path, body, idempotency_key)
+
+    async def rerun(
+        self, workspace: str, item: str, job: str, *, idempotency_key: str | None = None
+    ) -> Accepted:
+        """Run once more what an ended job ran: an addition of weft to Core. See `run`."""
+        return await self._start(f"{_job(workspace, item, job)}/rerun", None, idempotency_key)
+
+    async def _start(self, path: str, body: bytes | None, key: str | None) -> Accepted:
+        headers = NO_HEADERS if key is None else {"Idempotency-Key": key}
+        again_after = (HTTPStatus.TOO_MANY_REQUESTS,) if key is None else BUSY
         return _accepted(
-            await self._transport.call("POST", path, body=body, again_after=(HTTPStatus.TOO_MANY_REQUESTS,))
+            await self._transport.call("POST", path, body=body, headers=headers, again_after=again_after)
         )
 
     async def job(self, workspace: str, item: str, job: str) -> ItemJobInstance:
@@ -182,10 +206,18 @@ class WeftClient(Client):
     ) -> JobDetails:
         """Return the job when it has ended; *told* hears of every look at it.
 
-        Looks as often as the server asks for, unless *poll_seconds* is given. A server that is away, as
-        while it restarts, is waited for during *unreachable_seconds*. Raises WaitTimedOut.
+        Looks as often as the server asks for, unless *poll_seconds* is given, and each look waits at the
+        server for the job's end, which is known at once then; where nobody is *told*, looks are fewer. A
+        server that is away, as while it restarts, is waited for during *unreachable_seconds*. Raises
+        WaitTimedOut.
         """
-        watch = Watch(self._transport, _addition(workspace, item, job), JobDetails)
+        watch = Watch(
+            self._transport,
+            _addition(workspace, item, job),
+            JobDetails,
+            long_looks=poll_seconds is None,
+            is_told=told is not None,
+        )
         patience = WaitPatience(timeout_seconds, poll_seconds, unreachable_seconds)
         return await watch.until_ended(job, patience, told)
 

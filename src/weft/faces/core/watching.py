@@ -2,8 +2,8 @@
 
 A stream tells of each instance the state it has when it is told: at least once, the latest state, and none of
 those between where they pass quickly. Its position, the `id` of an event, says up to which job all is known,
-and which of these had not ended. Who resumes there is told what may have changed since, of jobs that the store
-still has.
+and which of these had not ended. Who resumes there is told what may have changed since, as far as the store
+still has it.
 """
 
 from __future__ import annotations
