@@ -34,7 +34,8 @@ LIST_REST_SECONDS = 0.1
 DEEP_PAGES = 20
 POLLERS = 1000
 RUNS_POLLED = 1000
-CONNECTIONS = (16, 64)
+CREATORS = 16
+CONNECTIONS = (1, 16, 64)
 PREFECT_RUNS = 100
 ALL_IN_TURN = "all lists in turn"
 
@@ -48,17 +49,17 @@ def main(arguments: list[str]) -> int:
         kept = Path(options.keep) if options.keep else folder
         kept.mkdir(parents=True, exist_ok=True)
         figures: dict[str, Figures] = {}
+        facts = machine.facts(folder)
+        if not options.without_prefect:  # first: whether it can be installed and served is not ours to say
+            environment = prefect_server.environment(kept / "prefect")
+            facts |= prefect_server.versions(environment)
+            figures |= _prefect_runs(environment, folder / "prefect-data", options.seconds)
+            figures |= _weft_runs(folder / "weft", options.seconds)
+        figures |= _pollers(folder / "pollers", options.seconds)
         for size in options.sizes.split(","):
             _tell(f"making {size} instances")
             made = history(kept / f"history-{SIZES[size]}", SIZES[size])
             figures |= _named(size, _lists(made, options.seconds))
-        figures |= _pollers(folder / "pollers", options.seconds)
-        facts = machine.facts(folder)
-        if not options.without_prefect:
-            environment = prefect_server.environment(kept / "prefect")
-            facts |= prefect_server.versions(environment)
-            figures |= _weft_runs(folder / "weft", options.seconds)
-            figures |= _prefect_runs(environment, folder / "prefect-data", options.seconds)
     aims = _aims(figures)
     document = {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -193,13 +194,15 @@ def _pollers(data: Path, seconds: float) -> Figures:
 
 def _runs(server: Server, headers: Mapping[str, str], item: str) -> list[str]:
     """Begin runs; return where they are read."""
-    made = []
-    for _ in range(RUNS_POLLED):
-        status, answered, content = server.call("POST", _run_path(item), headers)
-        if status != 202:
-            raise RuntimeError(f"the run answered {status} {content}")
-        made.append(f"{item}/jobs/instances/{answered['x-ms-job-id']}")
-    return made
+    with ThreadPoolExecutor(CREATORS) as together:
+        return list(together.map(lambda _: _run(server, headers, item), range(RUNS_POLLED)))
+
+
+def _run(server: Server, headers: Mapping[str, str], item: str) -> str:
+    status, answered, content = server.call("POST", _run_path(item), headers)
+    if status != 202:
+        raise RuntimeError(f"the run answered {status} {content}")
+    return f"{item}/jobs/instances/{answered['x-ms-job-id']}"
 
 
 def _run_path(item: str) -> str:
@@ -243,10 +246,19 @@ def _prefect_runs(environment: Path, data: Path, seconds: float) -> Figures:
     _tell("starting Prefect's server")
     with prefect_server.prefect(environment, data) as server:
         _, _, flow = server.call("POST", "/api/flows/", {}, {"name": "bench"})
-        run = {"flow_id": flow["id"], "parameters": {"days": 7}, "state": {"type": "SCHEDULED"}}
-        made = [server.call("POST", "/api/flow_runs/", {}, run)[2]["id"] for _ in range(PREFECT_RUNS)]
+        run = {"flow_id": flow["id"], "parameters": {"days": 7}}
+        made = [_flow_run(server, run) for _ in range(PREFECT_RUNS)]
         runs = Runs("Prefect", {}, "/api/flow_runs/", json.dumps(run), 201)
-        return _created_and_read(server, runs, [f"/api/flow_runs/{id}" for id in made], seconds)
+        return _created_and_read(server, runs, made, seconds)
+
+
+def _flow_run(server: Server, run: Mapping[str, Any]) -> str:
+    """Make a flow run; return where it is read. Where SQLite is busy it says 503, and its clients repeat."""
+    for _ in range(100):
+        status, _, content = server.call("POST", "/api/flow_runs/", {}, run)
+        if status == 201:
+            return f"/api/flow_runs/{content['id']}"
+    raise RuntimeError(f"no flow run: {status} {content}")
 
 
 def _created_and_read(server: Server, runs: Runs, made: Sequence[str], seconds: float) -> Figures:
@@ -286,16 +298,20 @@ def _aims(figures: Mapping[str, Figures]) -> list[dict[str, Any]]:
         rows.append((f"{ALL_IN_TURN}: p99 at 1 M, times that at 10 k", round(times, 2), "<=", 1.5))
     name = "state GETs of 1,000 pollers"
     rows.append((f"p99 of {name}, ms", figures[name]["p99"], "<=", 100))
-    for connections in CONNECTIONS:
-        theirs = figures.get(f"creates, Prefect, {connections} connections")
-        if theirs is not None:
-            ours = figures[f"creates, weft (Core), {connections} connections"]["per_second"]
-            ratio = round(ours / max(0.1, theirs["per_second"]), 1)
-            rows.append((f"times Prefect's creates/s, {connections} connections", ratio, ">=", 20))
+    theirs, ours = (_best(figures, f"creates, {who}, ") for who in ("Prefect", "weft (Core)"))
+    if theirs:
+        rows.append(("times Prefect's creates/s, the best of each", round(ours / theirs, 1), ">=", 20))
     return [
         {"what": what, "measured": value, "aim": f"{sign} {aim}", "met": _met(value, sign, aim)}
         for what, value, sign, aim in rows
     ]
+
+
+def _best(figures: Mapping[str, Figures], which: str) -> float:
+    """Return the most per second that any number of connections came to."""
+    return max(
+        (float(one["per_second"]) for name, one in figures.items() if name.startswith(which)), default=0.0
+    )
 
 
 def _met(value: float, sign: str, aim: float) -> bool:

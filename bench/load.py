@@ -212,23 +212,33 @@ class Connection(asyncio.Protocol):
 
 
 async def run(plan: Plan) -> Measured:
-    loop = asyncio.get_running_loop()
     opens = time.monotonic() + plan.warm_seconds
     tally = Tally(opens, opens + plan.seconds)
-    kind = Jobs if plan.kind == "jobs" else Requests
-    connections = []
-    for number in range(plan.connections):
-        script = kind(plan, tally, time.monotonic, _paths(plan, number))
-        connection = Connection(script, time.monotonic, plan.rest_seconds * number / plan.connections)
-        await loop.create_connection(partial(_same, connection), "127.0.0.1", plan.port)
-        connections.append(connection)
-    await asyncio.sleep(plan.warm_seconds + plan.seconds)
-    lost = sum(connection.closed.done() for connection in connections)
-    for connection in connections:
-        connection.close()
-    if lost:
-        tally.unexpected(f"{lost} connections closed by the server")
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(_keep_connected(plan, tally, number)) for number in range(plan.connections)
+        ]
+        await asyncio.sleep(plan.warm_seconds + plan.seconds)
+        for task in tasks:
+            task.cancel()
     return tally.measured()
+
+
+async def _keep_connected(plan: Plan, tally: Tally, number: int) -> None:
+    """Send what one connection is to send, over another one where the server has closed it."""
+    paths = _paths(plan, number)
+    kind = Jobs if plan.kind == "jobs" else Requests
+    first_after = plan.rest_seconds * number / plan.connections
+    while True:
+        connection = Connection(kind(plan, tally, time.monotonic, paths), time.monotonic, first_after)
+        try:
+            await asyncio.get_running_loop().create_connection(
+                partial(_same, connection), "127.0.0.1", plan.port
+            )
+            await connection.closed
+        finally:
+            connection.close()
+        tally.unexpected("a connection closed by the server")
 
 
 def _same(connection: Connection) -> Connection:

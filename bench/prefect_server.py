@@ -47,7 +47,8 @@ def prefect(folder: Path, data: Path) -> Iterator[Server]:
     """Serve Prefect's API from an empty *data*: SQLite, no telemetry, nothing sent anywhere."""
     data.mkdir(mode=0o700)
     port = servers.free_port()
-    command = [str(folder / "bin" / "prefect"), "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    command = [str(folder / "bin" / "python"), "-m", "prefect", "server", "start"]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
     settings = {
         "PREFECT_HOME": str(data),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
