@@ -396,6 +396,12 @@ class UpdateItemDefinitionRequest(Wire):
     definition: ItemDefinition
 
 
+class PlatformFile(Wire):
+    """The part `.platform` of a definition, as Fabric's Git integration writes it: what we take from it."""
+
+    metadata: UpdateItemRequest
+
+
 class ResolveItemPermissionsResponse(Wire):
     """Source: Learn, rest/api/fabric/workload/workloadcontrolapi, Resolve Item Permissions."""
 

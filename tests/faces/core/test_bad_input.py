@@ -5,6 +5,7 @@ Each case: the right status and code in the envelope, no 5xx, and every table is
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -190,6 +191,7 @@ UUIDS: dict[str, Any] = {
     "full_width": "\uff163f77191-432d-4ee6-9c5f-31a1a6987072",
     "space_behind": "63f77191-432d-4ee6-9c5f-31a1a6987072 ",
 }
+FOLDER_IDS = {name: id for name, id in UUIDS.items() if id != ""}  # that is no folder, as null is
 MEMBERS = [
     *of(WORKSPACES, "displayName", **NAMES),
     *of(WORKSPACES, "description", number=5, object={}, of_4001_characters="x" * 4001),
@@ -197,7 +199,7 @@ MEMBERS = [
     *of(ITEMS, "displayName", **NAMES),
     *of(ITEMS, "type", **{name: NAMES[name] for name in ("null", "number", "array", "empty", "escape")}),
     *of(ITEMS, "description", number=5, array=[], of_257_characters="x" * 257),
-    *of(ITEMS, "folderId", **{what: id for what, id in UUIDS.items() if id != ""}),  # "": in none
+    *of(ITEMS, "folderId", **FOLDER_IDS),
     *of(ITEMS, "creationPayload", number=5, text="{}", boolean=False, array=[], real=1.5),
     *of(ITEMS, "definition", number=5, text="{}", array=[]),
     *of(ITEM, "displayName", **{name: value for name, value in NAMES.items() if name != "null"}),
@@ -289,6 +291,19 @@ def definitions(name: str, *parts: Any, field: str, code: str = "InvalidInput", 
 
 
 FIRST = "definition.parts[0]"
+PLATFORMS = {
+    "that is no JSON": "{",
+    "without metadata": "{}",
+    "without a name": '{"metadata": {"displayName": ""}}',
+    "with a number for a name": '{"metadata": {"displayName": 1}}',
+    "with a long description": json.dumps({"metadata": {"description": "x" * 5000}}),
+}
+
+
+def platform(text: str) -> dict[str, str]:
+    return {**PART, "path": ".platform", "payload": base64.b64encode(text.encode()).decode()}
+
+
 BAD_PATHS = {
     "empty": "",
     "blank": " ",
@@ -322,7 +337,17 @@ DEFINITIONS = [
         for name, path in BAD_PATHS.items()
         for case in definitions(f"{name} as path", {**PART, "path": path}, field=f"{FIRST}.path")
     ),
-    Case("updateMetadata", "POST", f"{UPDATE_DEFINITION}?updateMetadata=true", field="updateMetadata"),
+    Case("updateMetadata", "POST", f"{UPDATE_DEFINITION}?updateMetadata=yes", field="updateMetadata"),
+    *(
+        Case(
+            f"metadata {name}",
+            "POST",
+            f"{UPDATE_DEFINITION}?updateMetadata=true",
+            json.dumps({"definition": {"parts": [platform(text)]}}).encode(),
+            field=f"{FIRST}.payload",
+        )
+        for name, text in PLATFORMS.items()
+    ),
     Case("updateMetadata twice", "POST", f"{UPDATE_DEFINITION}?updateMetadata=false&updateMetadata=false"),
     Case("format", "POST", f"{GET_DEFINITION}?format=ipynb", field="format"),
     Case("format twice", "POST", f"{GET_DEFINITION}?format=a&format=a", field="format"),

@@ -294,6 +294,30 @@ async def test_a_new_definition_replaces_the_one_before(served: Served, place: P
     assert shown.json() == {"definition": other}
 
 
+async def test_a_new_definition_may_rename_the_item(served: Served, place: Place) -> None:
+    file = {"metadata": {"type": "Forecast", "displayName": "costs", "description": "of 2026"}, "config": {}}
+    payload = base64.b64encode(json.dumps(file).encode()).decode()
+    body = {"definition": {"parts": [PART, {**PART, "path": ".platform", "payload": payload}]}}
+
+    await served.call("POST", f"{place.path}/updateDefinition", body)
+    before = (await served.call("GET", place.path)).json()
+    answer = await served.call("POST", f"{place.path}/updateDefinition?updateMetadata=True", body)
+
+    after = (await served.call("GET", place.path)).json()
+    assert answer.status == 200
+    assert after == {**before, "displayName": "costs", "description": "of 2026"}
+
+
+async def test_a_definition_without_metadata_leaves_the_name(served: Served, place: Place) -> None:
+    before = (await served.call("GET", place.path)).json()
+
+    answer = await served.call(
+        "POST", f"{place.path}/updateDefinition?updateMetadata=true", {"definition": {"parts": [PART]}}
+    )
+
+    assert (answer.status, (await served.call("GET", place.path)).json()) == (200, before)
+
+
 async def test_a_definition_is_shown_in_the_format_it_was_given_in(served: Served, place: Place) -> None:
     none = await served.call("POST", f"{place.path}/getDefinition")
     await served.call("POST", f"{place.path}/updateDefinition", {"definition": DEFINITION})

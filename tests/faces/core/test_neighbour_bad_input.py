@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.faces.core.serving import Place, Served
-from tests.faces.core.test_bad_input import NAMES, NO_STRICT_JSON, PART, TOKENS, UUIDS, Case
+from tests.faces.core.test_bad_input import FOLDER_IDS, NAMES, NO_STRICT_JSON, PART, TOKENS, UUIDS, Case
 from tests.transcripts.clients import InProcess
 from tests.transcripts.player import Request
 
@@ -95,11 +95,11 @@ FOLDER_NAMES: dict[str, Any] = {
 FOLDERS_CASES = [
     *of(FOLDERS, "displayName", **NO_TEXT),
     *of(FOLDERS, "displayName", NAME, **FOLDER_NAMES),
-    *of(FOLDERS, "parentFolderId", **UUIDS),
+    *of(FOLDERS, "parentFolderId", **FOLDER_IDS),
     *of(FOLDER, "displayName", **NO_TEXT),
     *of(FOLDER, "displayName", NAME, **FOLDER_NAMES),
-    *of(MOVE_FOLDER, "targetFolderId", **UUIDS),
-    *of(MOVE_ITEM, "targetFolderId", **UUIDS),
+    *of(MOVE_FOLDER, "targetFolderId", **FOLDER_IDS),
+    *of(MOVE_ITEM, "targetFolderId", **FOLDER_IDS),
     Case("folder: no displayName", "POST", FOLDERS, b"{}", field="displayName"),
     Case("folder: displayname", "POST", FOLDERS, b'{"displayname": "x"}', field="displayName"),
     Case("rename: no displayName", "PATCH", FOLDER, b"{}", field="displayName"),
@@ -132,7 +132,7 @@ WORKSPACE_CASES = [
 TYPED_CASES = [
     *of(NOTEBOOKS, "displayName", **NAMES),
     *of(NOTEBOOKS, "description", number=5, array=[], of_257_characters="x" * 257),
-    *of(NOTEBOOKS, "folderId", **UUIDS),
+    *of(NOTEBOOKS, "folderId", **FOLDER_IDS),
     *of(NOTEBOOKS, "type", number=5, empty="", another="DataPipeline", look_alike="N\u043etebook"),
     *of(NOTEBOOKS, "creationPayload", number=5, text="{}", array=[]),
     *of(NOTEBOOKS, "definition", number=5, text="{}", array=[]),

@@ -10,7 +10,7 @@ from weft.catalog.model import OperationKind, Role
 from weft.contracts import core as wire
 from weft.faces.core import answers, items, operations
 from weft.faces.core.calls import Call
-from weft.faces.core.requests import definition_update, exported_items
+from weft.faces.core.requests import definition_update, exported_items, metadata_of
 from weft.faces.http import Refusal, Refused, shown
 
 
@@ -24,11 +24,19 @@ async def get(call: Call) -> Response:
 
 
 async def update(call: Call) -> Response:
-    _refuse_metadata(call)
+    names_it = _takes_metadata(call)
     raw = await call.body()
     item = await items.find(call, needs=Role.CONTRIBUTOR)
-    definition = msgspec.json.encode(definition_update(raw))
-    await call.core.catalog.update_item(call.caller, item.workspace, item.id, definition=definition)
+    definition = definition_update(raw)
+    metadata = metadata_of(definition) if names_it else wire.UpdateItemRequest()
+    await call.core.catalog.update_item(
+        call.caller,
+        item.workspace,
+        item.id,
+        display_name=metadata.display_name,
+        description=metadata.description,
+        definition=msgspec.json.encode(definition),
+    )
     if operations.answers_later(OperationKind.UPDATE_DEFINITION, item.type):
         return await operations.accepted(call, OperationKind.UPDATE_DEFINITION, item.workspace, [item.id])
     return answers.without_body(200)
@@ -51,12 +59,13 @@ def _check_format(call: Call, definition: wire.ItemDefinition) -> None:
         )
 
 
-def _refuse_metadata(call: Call) -> None:
-    """Who wants name and description changed along must not believe that they were. Raises Refused."""
+def _takes_metadata(call: Call) -> bool:
+    """Return whether name and description are taken from the definition's `.platform`. Raises Refused."""
     given = call.query("updateMetadata")
-    if given is not None and given.lower() != "false":
+    if given is not None and given.lower() not in ("true", "false"):
         raise Refused(
             Refusal.BAD_PARAMETER,
             "updateMetadata",
-            f"metadata is not taken from a definition: updateMetadata={shown(given)}",
+            f"updateMetadata must be true or false, not {shown(given)}",
         )
+    return given is not None and given.lower() == "true"

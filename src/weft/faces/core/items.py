@@ -57,7 +57,7 @@ async def list_all(call: Call) -> Response:
     workspace, item_type = call.path_id("workspaceId"), _wanted_type(call)
     query = {} if item_type is None else {"type": item_type}
     found, *onward = await page(call, f"/workspaces/{workspace}/items", item_type, query)
-    return answers.with_body(200, wire.Items([mapping.item(item) for item in found], *onward))
+    return answers.with_body(200, wire.Items([mapping.listed_item(item) for item in found], *onward))
 
 
 async def page(

@@ -117,6 +117,13 @@ def item(known: Item) -> wire.Item:
     )
 
 
+def listed_item(known: Item) -> wire.Item:
+    """Return an entry of a list, where the service always shows a description: fabric-cicd counts on it."""
+    entry = item(known)
+    entry.description = known.description or ""
+    return entry
+
+
 def typed_item(known: Item) -> wire.TypedItem:
     return wire.TypedItem(
         id=known.id,

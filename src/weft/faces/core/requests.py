@@ -13,13 +13,14 @@ from weft.catalog.model import Role
 from weft.contracts import core as wire
 from weft.faces.core.errors import CorruptedPayload, InvalidFolderName
 from weft.faces.core.timetables import as_shown, timetable
-from weft.faces.http import Refusal, Refused, canonical_uuid, decode, shown
+from weft.faces.http import Refusal, Refused, canonical_uuid, check_json, decode, shown
 
 LONGEST_NAME = 256
 LONGEST_WORKSPACE_DESCRIPTION = 4000
 LONGEST_ITEM_DESCRIPTION = 256
 LONGEST_PATH = 1024
 LONGEST_FOLDER_NAME = 255
+PLATFORM = ".platform"
 MOST_EXPORTED = 1000
 FOLDERS_NEVER_HOLD = frozenset('~"#.%&*:<>?/\\{|}')
 RESERVED_FOLDERS = frozenset({"$recycle.bin", "recycled", "recycler"})
@@ -173,6 +174,26 @@ def definition_update(raw: bytes) -> wire.ItemDefinition:
     definition = decode(raw, wire.UpdateItemDefinitionRequest).definition
     _check_definition(definition)
     return definition
+
+
+def metadata_of(definition: wire.ItemDefinition) -> wire.UpdateItemRequest:
+    """Return what the part `.platform` says of the item; nothing where there is none. Raises Refused."""
+    for index, part in enumerate(definition.parts):
+        if part.path == PLATFORM:
+            return _metadata(b64decode(part.payload), f"definition.parts[{index}].payload")
+    return wire.UpdateItemRequest()
+
+
+def _metadata(raw: bytes, field: str) -> wire.UpdateItemRequest:
+    try:
+        check_json(raw)
+        metadata = decode(raw, wire.PlatformFile).metadata
+        if metadata.display_name is not None:
+            _check_name(metadata.display_name, "displayName")
+        _check_length(metadata.description, "description", LONGEST_ITEM_DESCRIPTION)
+    except Refused as refused:
+        raise _bad_body(field, f"{field}: {PLATFORM}: {refused.message}") from None
+    return metadata
 
 
 def item_type_filter(text: str) -> str:
