@@ -101,7 +101,10 @@ async def test_the_definition_of_a_notebook_is_the_result_of_an_operation(
 
     assert (await served.call("GET", f"{read}/result")).json() == {"definition": DEFINITION}
     assert refused(await served.call("GET", f"{changed}/result"), 400, "OperationHasNoResult")
-    assert (await served.call("GET", changed)).json()["status"] == "Succeeded"
+    states = [await served.call("GET", operation) for operation in (changed, read)]
+    assert [one.json()["status"] for one in states] == ["Succeeded", "Succeeded"]
+    # fabric-cicd fetches whatever a finished operation names.
+    assert [one.header("Location") for one in states] == [None, f"http://{HOST}{read}/result"]
 
 
 async def test_a_result_is_as_old_as_its_answer(served: Served, notebook: Place) -> None:

@@ -15,7 +15,7 @@ from weft.contracts import core as wire
 from weft.faces.core import access, answers, mapping
 from weft.faces.core.calls import Call, Operation
 
-# What the service answers 202 to; it does so for few types, and for one more reason each: this is the table.
+# The item types, in lower case, for which clients of the service know that the answer comes later: they poll.
 LATER: Mapping[OperationKind, frozenset[str]] = {
     OperationKind.CREATE: frozenset({"notebook"}),
     OperationKind.GET_DEFINITION: frozenset({"notebook"}),
@@ -50,7 +50,9 @@ async def accepted(
 
 async def get(call: Call) -> Response:
     known = await _find(call)
-    headers = {"Location": call.url(f"/operations/{known.id}/result"), "x-ms-operation-id": known.id}
+    headers = {"x-ms-operation-id": known.id}
+    if RESULTS[known.kind] is not _nothing:  # clients fetch what is named here, and fail without it
+        headers["Location"] = call.url(f"/operations/{known.id}/result")
     return answers.with_body(200, mapping.operation_state(known), headers)
 
 
