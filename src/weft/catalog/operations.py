@@ -51,5 +51,7 @@ class Operations:
         return found
 
     async def forget(self) -> None:
-        """Delete operations that are older than a day, some at a time."""
-        await self._store.forget_operations(self._clock.now() - KEPT_FOR, FORGOTTEN_AT_ONCE)
+        """Delete operations that are older than a day."""
+        before = self._clock.now() - KEPT_FOR
+        while await self._store.forget_operations(before, FORGOTTEN_AT_ONCE) == FORGOTTEN_AT_ONCE:
+            pass  # each batch is a commit of its own, so that others are served between two

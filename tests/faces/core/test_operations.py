@@ -10,7 +10,7 @@ import pytest
 from tests.faces.core.serving import FORECAST, HOST, NOWHERE, Place, Served
 from tests.faces.core.test_isolation import OTHER_TENANT, bytes_but_ids, refused
 from tests.transcripts.player import Answer
-from weft.catalog import exports
+from weft.catalog import exports, operations
 from weft.catalog.catalog import Catalog
 from weft.catalog.model import Role
 
@@ -184,6 +184,20 @@ async def test_an_operation_is_forgotten_after_a_day(served: Served, place: Plac
     assert known.status == 200
     assert refused(late, 404, "OperationNotFound")
     assert (kept, len(served.dump()["operations"])) == (1, 0)
+
+
+async def test_all_old_operations_are_forgotten_however_many_there_are(
+    served: Served, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        await creates(served, place, f"new {number}")
+    served.clock.time += timedelta(days=2)
+    await creates(served, place, "late")
+    monkeypatch.setattr(operations, "FORGOTTEN_AT_ONCE", 1)
+
+    await Catalog(served.store, served.engine, served.clock, stop_seconds=0).sweep()
+
+    assert len(served.dump()["operations"]) == 1
 
 
 # ---- definitions of many items
