@@ -101,6 +101,15 @@ class House:
 
         return eventually(ended, 30, f"{path} has ended")
 
+    def definition(self, workspace: str, item: str) -> Any:
+        """Return an item's definition, whether it is told at once or as the result of an operation."""
+        path = f"/v1/workspaces/{workspace}/items/{item}/getDefinition"
+        answer = self.weft.call("POST", path, {"Authorization": f"Bearer {self._token()}"})
+        if answer.status == 202:
+            return self.get(f"/v1/operations/{answer.headers['x-ms-operation-id']}/result")["definition"]
+        assert answer.status == 200, answer
+        return answer.json["definition"]
+
     # ---- what happens beside the clients
 
     def cancel(self, workspace: str, item: str, job: str) -> None:
@@ -108,7 +117,9 @@ class House:
         assert self.weft.call("POST", path, {"Authorization": f"Bearer {self._token()}"}).status == 202
 
     def new_workspace(self, name: str = "") -> str:
-        return self._create("/v1/workspaces", {"displayName": name or f"w {uuid4()}"})
+        (capacity,) = self.get("/v1/capacities")["value"]
+        body = {"displayName": name or f"w {uuid4()}", "capacityId": capacity["id"]}
+        return self._create("/v1/workspaces", body)
 
     def new_item(self, workspace: str, name: str = "", type: str = "Notebook") -> str:
         body = {"displayName": name or f"i {uuid4()}", "type": type}
