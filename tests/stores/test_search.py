@@ -90,6 +90,16 @@ async def test_of_scopes_only_their_jobs_are_found(store: JobStore) -> None:
     assert (await store.search(a_search(scopes=()))).jobs == []
 
 
+async def test_a_family_is_known_from_its_first_job_on_whatever_was_in_the_scope_before(
+    store: JobStore,
+) -> None:
+    await keep(store, key=JobKey(f"{FAMILY}/i1", "without"))
+
+    first, second = [await keep_member(store, scope=f"{FAMILY}/i1") for _ in range(2)]
+
+    assert ids((await store.search(a_search(oldest_first=True))).jobs) == ids([first, second])
+
+
 async def test_a_family_that_is_not_the_scope_above_is_a_mistake(store: JobStore) -> None:
     with pytest.raises(ValueError, match="not the scope above"):
         await store.insert(a_job(family="core/w2"))
