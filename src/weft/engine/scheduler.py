@@ -110,9 +110,9 @@ class Scheduler:
     ) -> int:
         """Move the clock on to *to*; each occurrence on the way fires at its time. Return how many did.
 
-        *set_clock* makes the engine's clock show an instant; *settle* is awaited after each at which jobs were
-        made, before the clock goes on. Raises TooFarAhead before anything happens, and what kept a job from
-        being made, with the clock at the time of that occurrence.
+        *set_clock* makes the engine's clock show an instant; *settle* is awaited after each at which jobs
+        were made, before the clock goes on. Raises TooFarAhead before anything happens, and what kept a job
+        from being made, with the clock at the time of that occurrence.
         """
         async with self._firing:
             await self._check_way(to)
