@@ -14,14 +14,23 @@ from tests.clients.house import House
 from tests.e2e.weft_process import WeftProcess
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    server = WeftProcess(tmp_path / "data", options=()).start()
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    server = WeftProcess(tmp_path_factory.mktemp("notebooks") / "data", options=()).start()
     try:
         yield House.with_app(server, "clients")
         assert server.terminate() == 0
     finally:
         server.close()
+
+
+@pytest.fixture(scope="module")
+def fab(house: House, fabric: Path, tmp_path_factory: pytest.TempPathFactory) -> Fab:
+    fab = Fab(house, fabric, tmp_path_factory.mktemp("home"))
+    fab.keep_secrets_in_a_file()
+    assert fab.sign_in(house.app.secret).code == 0
+    fab.ok("mkdir", "desk.Workspace", "-P", "capacityName=Local")
+    return fab
 
 
 def cell(number: int, source: str, *tags: str) -> dict[str, Any]:
@@ -43,20 +52,15 @@ def write(directory: Path, *cells: dict[str, Any]) -> str:
     return str(directory)
 
 
-def test_a_notebook_takes_parameters_and_gives_its_exit_value(
-    house: House, new_fab: Fab, tmp_path: Path
-) -> None:
-    new_fab.keep_secrets_in_a_file()
-    assert new_fab.sign_in(house.app.secret).code == 0
+def test_a_notebook_takes_parameters_and_gives_its_exit_value(house: House, fab: Fab, tmp_path: Path) -> None:
     source = write(
         tmp_path / "greet.Notebook",
         cell(1, "name = 'nobody'\ntimes = 1", "parameters"),
         cell(2, "import notebookutils\nnotebookutils.notebook.exit(' '.join([name] * times))"),
     )
-    new_fab.ok("mkdir", "desk.Workspace", "-P", "capacityName=Local")
-    new_fab.ok("import", "desk.Workspace/greet.Notebook", "-i", source, "-f")
+    fab.ok("import", "desk.Workspace/greet.Notebook", "-i", source, "-f")
 
-    said = new_fab("job", "run", "desk.Workspace/greet.Notebook", "-P", "name:string=Ada,times:int=2")
+    said = fab("job", "run", "desk.Workspace/greet.Notebook", "-P", "name:string=Ada,times:int=2")
 
     workspace = house.workspace("desk")
     job = house.job(workspace, house.item(workspace, "greet"), the_id(said.out))
@@ -64,14 +68,11 @@ def test_a_notebook_takes_parameters_and_gives_its_exit_value(
     assert (job["status"], job["exitValue"]) == ("Completed", "Ada Ada")
 
 
-def test_a_notebook_that_raises_fails_with_what_it_raised(house: House, new_fab: Fab, tmp_path: Path) -> None:
-    new_fab.keep_secrets_in_a_file()
-    assert new_fab.sign_in(house.app.secret).code == 0
+def test_a_notebook_that_raises_fails_with_what_it_raised(house: House, fab: Fab, tmp_path: Path) -> None:
     source = write(tmp_path / "break.Notebook", cell(1, "raise LookupError('no such loom')"))
-    new_fab.ok("mkdir", "desk.Workspace", "-P", "capacityName=Local")
-    new_fab.ok("import", "desk.Workspace/break.Notebook", "-i", source, "-f")
+    fab.ok("import", "desk.Workspace/break.Notebook", "-i", source, "-f")
 
-    said = new_fab("job", "run", "desk.Workspace/break.Notebook")
+    said = fab("job", "run", "desk.Workspace/break.Notebook")
 
     workspace = house.workspace("desk")
     item = house.item(workspace, "break")
