@@ -45,6 +45,12 @@ MOST_FOLLOWED: Final = 100_000
 MOST_PENDING: Final = 1000
 """How many instances may wait for a reader that is slow, before its stream ends."""
 
+SMALL_BYTES: Final = 1024
+"""What a job was given and has returned may wait with it up to this size; it is not told."""
+
+REACH_SECONDS: Final = 1.0
+"""How long it may take until a stream knows that its caller has lost a role."""
+
 AT_ONCE: Final = 200
 PACE_SECONDS: Final = 0.05
 TICKS_A_HEARTBEAT: Final = 3
@@ -149,6 +155,7 @@ class Follower:
         self._pending: dict[JobKey, Job] = {}
         self._news = asyncio.Event()
         self._is_overrun = False
+        self._looks_at = 0.0
 
     async def tell(self, send: Send) -> None:
         """Send events until the token is over, or the reader too slow."""
@@ -210,6 +217,10 @@ class Follower:
         """Look whether the caller may still be told. Raises TokenRefused."""
         call = self._call
         call.core.verifier.verify(call.request.headers.getlist("authorization"))
+        now = asyncio.get_running_loop().time()
+        if now < self._looks_at:
+            return
+        self._looks_at = now + min(REACH_SECONDS, call.core.waits.tick_seconds)
         before, self._reach = self._reach, await call.core.catalog.reach(call.caller)
         if self._reach - before:
             await self._add_live(self._reach - before)
@@ -218,7 +229,8 @@ class Follower:
         job = happened.job
         if job.queue != scopes.CORE or self._is_overrun or job.labels["workspace"] not in self._reach:
             return
-        self._pending[job.key] = replace(job, payload=b"", result=None)
+        held_bytes = len(job.payload) + len(job.result or b"")
+        self._pending[job.key] = job if held_bytes <= SMALL_BYTES else replace(job, payload=b"", result=None)
         self._is_overrun = len(self._pending) > MOST_PENDING
         self._news.set()
 
