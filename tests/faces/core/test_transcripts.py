@@ -40,3 +40,11 @@ async def test_a_schedule_is_made_changed_and_deleted_as_written(served: Served)
 
     assert values["owner"] == served.user_id("admin")
     assert served.dump()["schedules"] == []
+
+
+async def test_what_weft_adds_to_a_run_is_answered_as_written(served: Served) -> None:
+    transcript = read(TRANSCRIPTS / "core-extras.http")
+
+    values = await play(transcript, InProcess(served.app), {"token": served.token(), "name": "plans"})
+
+    assert values["second"] != values["instance"]
