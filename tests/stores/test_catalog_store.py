@@ -13,7 +13,7 @@ from tests.stores.builders import a_workspace, after, an_item
 from tests.stores.conftest import Store
 from weft.catalog.errors import NameTaken
 from weft.catalog.model import Role
-from weft.catalog.ports import CatalogStore
+from weft.catalog.ports import CatalogStore, Reached
 
 # ---- workspaces
 
@@ -113,6 +113,22 @@ async def test_an_item_is_found_in_its_own_workspace_only(store: CatalogStore) -
     assert await store.item("w2", "i1") is None
     assert not await store.delete_item("w2", "i1")
     assert await store.item("w1", "i1") is not None
+
+
+async def test_an_item_is_reached_with_a_role_in_its_own_workspace_only(store: CatalogStore) -> None:
+    await store.add_workspace(a_workspace("w1", tenant="t1"), a_user("ann"))
+    await store.add_workspace(a_workspace("w2", tenant="t2", display_name="Other"), a_user("bob"))
+    await store.add_item(an_item("i1", workspace="w1"))
+    await store.add_item(an_item("i2", workspace="w1", display_name="hidden"), is_visible=False)
+
+    reached = await store.reach_item("w1", "i1", "ann")
+
+    assert reached == Reached(Role.ADMIN, "t1", await store.item("w1", "i1"))
+    assert reached.item is not None
+    assert await store.reach_item("w1", "i2", "ann") == Reached(Role.ADMIN, "t1", None)
+    assert await store.reach_item("w2", "i1", "bob") == Reached(Role.ADMIN, "t2", None)
+    assert await store.reach_item("w1", "i1", "bob") is None
+    assert await store.reach_item("w3", "i1", "ann") is None
 
 
 async def test_an_item_name_is_taken_once_in_a_workspace_and_type(store: CatalogStore) -> None:

@@ -227,8 +227,14 @@ class Catalog:
 
     async def item(self, caller: Principal, workspace: str, id: str, *, needs: Role = Role.VIEWER) -> Item:
         """Raises WorkspaceNotFound, RoleTooLow, ItemNotFound."""
-        await self.workspace(caller, workspace, needs=needs)
-        return await self._known(workspace, id)
+        reached = await self._store.reach_item(workspace, id, caller.id)
+        if reached is None or reached.tenant != caller.tenant:
+            raise WorkspaceNotFound(workspace)
+        if reached.role < needs:
+            raise RoleTooLow(needs.name.title())
+        if reached.item is None:
+            raise ItemNotFound(workspace, id)
+        return reached.item
 
     async def items_of(self, caller: Principal, ids: Collection[str]) -> Sequence[Item]:
         """Return those items of *ids* that are in workspaces of the caller."""

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from weft.catalog.model import EVERYWHERE, Folder, Item, Operation, Principal, Role, Within, Workspace
 from weft.catalog.principals import KnownPrincipal
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What a principal with *role* finds in a workspace of *tenant*; *item* None: no such item."""
+
+    role: Role
+    tenant: str
+    item: Item | None
 
 
 class FolderStore(Protocol):
@@ -109,6 +119,9 @@ class CatalogStore(FolderStore, OperationStore, Protocol):
         """Return hidden items that were made before an instant, oldest first."""
 
     async def item(self, workspace: str, id: str) -> Item | None: ...
+
+    async def reach_item(self, workspace: str, id: str, principal: str) -> Reached | None:
+        """Return what a principal finds at an item's address, in one look; None: it has no role there."""
 
     async def items_of(self, ids: Collection[str]) -> Sequence[Item]:
         """Return the items of *ids*, whatever workspace they are in."""

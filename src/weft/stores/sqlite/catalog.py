@@ -9,10 +9,11 @@ from apsw import Connection
 
 from weft.catalog.errors import FolderNotFound, NameTaken
 from weft.catalog.model import EVERYWHERE, Item, Role, Within, Workspace
+from weft.catalog.ports import Reached
 from weft.catalog.principals import KnownPrincipal
 from weft.stores.queries import load
 from weft.stores.sqlite.roles import give_role
-from weft.stores.sqlite.rows import Bindings, item_of, json_array, micros, workspace_of
+from weft.stores.sqlite.rows import Bindings, Row, item_of, json_array, micros, workspace_of
 
 SQL = load("weft.stores.sqlite", "catalog.sql")
 
@@ -157,6 +158,16 @@ def workspaces(
 def item(db: Connection, workspace: str, id: str) -> Item | None:
     rows = db.execute(SQL["item"], {"workspace": workspace, "id": id}).fetchall()
     return item_of(rows[0]) if rows else None
+
+
+def reach_item(db: Connection, workspace: str, id: str, principal: str) -> Reached | None:
+    wanted: Bindings = {"workspace": workspace, "id": id, "principal": principal}
+    rows = db.execute(SQL["reach_item"], wanted).fetchall()
+    if not rows:
+        return None
+    row: Row = rows[0]
+    role, tenant, found = row[0], row[1], row[2:]
+    return Reached(Role(role), tenant, None if found[0] is None else item_of(found))
 
 
 def items(

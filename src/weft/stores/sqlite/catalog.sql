@@ -62,6 +62,16 @@ LIMIT :limit
 SELECT id, workspace, type, display_name, description, created_at, number, folder
 FROM items WHERE workspace = :workspace AND id = :id AND is_visible
 
+-- name: reach_item
+SELECT
+    roles.role, workspaces.tenant,
+    items.id, items.workspace, items.type, items.display_name, items.description, items.created_at,
+    items.number, items.folder
+FROM roles
+CROSS JOIN workspaces ON workspaces.id = roles.workspace
+LEFT JOIN items ON items.id = :id AND items.workspace = roles.workspace AND items.is_visible
+WHERE roles.workspace = :workspace AND roles.principal = :principal
+
 -- name: items_of
 SELECT id, workspace, type, display_name, description, created_at, number, folder
 FROM items WHERE id IN (SELECT named.value FROM json_each(:ids) AS named) AND is_visible

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from weft.catalog.hosted_items import HostedItem, ItemKey, ItemState
 from weft.catalog.model import EVERYWHERE, Folder, Item, Operation, Role, Within, Workspace
+from weft.catalog.ports import Reached
 from weft.catalog.principals import KnownPrincipal
 from weft.catalog.roles import RoleAssignment
 from weft.catalog.webhooks import News, Webhook
@@ -251,6 +252,9 @@ class SqliteStore:
 
     async def item(self, workspace: str, id: str) -> Item | None:
         return await self._one.call(catalog.item, workspace, id)
+
+    async def reach_item(self, workspace: str, id: str, principal: str) -> Reached | None:
+        return await self._one.call(catalog.reach_item, workspace, id, principal)
 
     async def items(
         self, workspace: str, *, type: str | None, within: Within = EVERYWHERE, after: int, limit: int
