@@ -1,11 +1,12 @@
 # Each target is one word a person would say; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help quick check docs model torture fuzz bench bench-twins demo
+.PHONY: help quick check docs model torture schedules fuzz bench bench-lists bench-twins demo
 
 KILLS ?= 200
 IMPORTS ?= 100
 MINUTES ?= 10
 RUNS ?= 5
+MONTHS ?= 12
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -18,7 +19,8 @@ SLOW = tests/e2e tests/clients tests/builtin tests/runners tests/examples tests/
        tests/faces/workload/test_bad_input.py tests/faces/workload/test_item_bad_input.py \
        tests/faces/workload/test_hooks.py tests/faces/workload/test_tokens.py tests/kit/test_control_plane.py \
        tests/twins/dtdl/test_rules.py tests/twins/dtdl/test_official_cases.py tests/faces/twins/test_reading_bad_input.py \
-       tests/engine/test_engine_races.py tests/faces/test_server.py tests/transcripts/test_served.py \
+       tests/engine/test_engine_races.py tests/engine/test_schedule_oracle.py tests/engine/test_schedule_crash.py \
+       tests/engine/test_schedule_races.py tests/faces/test_server.py tests/transcripts/test_served.py \
        tests/stores/test_sqlite_crash.py tests/stores/test_graph_crash.py \
        tests/twins/test_import_walk.py tests/twins/test_ndjson.py \
        tests/architecture/test_complete.py tests/architecture/test_imports.py
@@ -43,12 +45,18 @@ torture: ## kill -9 the whole server KILLS times under load (default 200) and IM
 	./run python -m tests.torture --kills $(KILLS)
 	./run python -m tests.torture.imports --kills $(IMPORTS) --cancels $(IMPORTS)
 
+schedules: ## simulate MONTHS of 200 schedules (default 12) beside another library's calendar
+	./run python -m tests.schedules --months $(MONTHS)
+
 fuzz: ## mutated requests to all faces, then inputs of all readers together, each for MINUTES (default 10)
 	./run python -m tests.fuzz --seconds $$(( $(MINUTES) * 60 ))
 	./run python -m tests.fuzz.parsers --seconds $$(( $(MINUTES) * 60 ))
 
 bench: ## measure, beside a FastAPI app on the same machine; writes bench/results/
 	./run --group bench python -m bench --runs $(RUNS)
+
+bench-lists: ## measure lists over a million instances, pollers, and runs beside Prefect; writes bench/results/
+	./run --group bench python -m bench.lists
 
 bench-twins: ## measure imports of up to 12 M entities beside a bare loop (half an hour); writes bench/results/
 	./run --group bench python -m bench.twins
