@@ -36,7 +36,7 @@ def store(tmp_path: Path) -> Iterator[DirectStore]:
 async def seconds_until_woken(engine: Engine, job: Job) -> float:
     loop = asyncio.get_running_loop()
     began_at = loop.time()
-    await HostedHints(engine).wait(job, 10)
+    await HostedHints(engine, lambda item_type: True).wait(job, 10)
     return loop.time() - began_at
 
 

@@ -61,6 +61,12 @@ def test_what_is_hosted_is_called_at_this_server(registry: Registry) -> None:
     assert registry.endpoint("nothing") is None
 
 
+def test_only_what_is_done_here_is_hosted(registry: Registry) -> None:
+    told = [registry.is_hosted(name) for name in (HOSTED.name.upper(), REMOTE.name, "Contoso.Nowhere.Thing")]
+
+    assert told == [True, False, False]
+
+
 def test_one_item_type_has_one_owner() -> None:
     with pytest.raises(ItemTypeTaken, match=r"contoso.here.thing.*Contoso.Here.*Contoso.There"):
         Registry([HOSTED, ItemType(name="contoso.here.thing", backend=THERE)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from weft.auth.subject_and_app import resource_id
@@ -115,10 +115,15 @@ class HostedHints:
     """Wakes the caller when a job it watches has moved in the host of the same server.
 
     What the caller then learns comes from the contract's own answer: a hint only spares the wait.
+    *is_hosted* says of an item type whether its jobs are done here.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, is_hosted: Callable[[str], bool]) -> None:
         self._engine = engine
+        self._is_hosted = is_hosted
+
+    def tell_of(self, job: Job) -> bool:
+        return self._is_hosted(scopes.at_workload(job).item_type)
 
     async def wait(self, job: Job, seconds: float) -> None:
         key = hosted_key(job)

@@ -287,7 +287,7 @@ def _caller(ground: Ground) -> RemoteWorkloadRunner:
         credentials=LocalCredentials(ground.issuer),
         clock=ground.clock,
         steady=ground.steady,
-        hints=HostedHints(ground.engine),
+        hints=HostedHints(ground.engine, ground.registry.is_hosted),
         leftovers=HostedLeftovers(ground.engine),
     )
 

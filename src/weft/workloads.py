@@ -188,6 +188,11 @@ class Registry:
             return Endpoint(found.backend)
         return Endpoint(replace(found.backend, url=self._hosted_at), self._tls)
 
+    def is_hosted(self, item_type: str) -> bool:
+        """Return whether this server itself does the jobs of *item_type*."""
+        found = self.find(item_type)
+        return found is not None and not found.backend.url
+
     def _map(self, name: str, given: str) -> None:
         published, (type_name, _, job_name) = published_type(name), given.partition("/")
         if published is None:

@@ -100,11 +100,12 @@ class Stage:
         settings: CallerSettings = SETTINGS,
         hints: Hints | None = None,
         clock: Clock | None = None,
+        poll: timedelta = POLL,
     ) -> None:
         self.engine = Engine(store, clock or VirtualClock(), Events(), steady=VirtualClock())
         runner = Watching(
             settings,
-            poll=POLL,
+            poll=poll,
             clock=self.engine.clock,
             steady=self.engine.steady,
             calls=script,
@@ -524,8 +525,12 @@ def test_times_that_make_no_sense_are_replaced(
 
 
 class Bell:
-    def __init__(self) -> None:
+    def __init__(self, *, tells: bool = False) -> None:
         self.rung = asyncio.Event()
+        self._tells = tells
+
+    def tell_of(self, job: Job) -> bool:
+        return self._tells
 
     async def wait(self, job: Job, seconds: float) -> None:
         try:
@@ -551,8 +556,25 @@ def test_a_hint_brings_the_next_read_forward(store: DirectStore) -> None:
     assert script.times("read")[1] == pytest.approx(3.5)
 
 
+def test_a_job_whose_every_move_is_told_is_read_seldom(store: DirectStore) -> None:
+    script = Script(create=[Accepted()], read=[IN_PROGRESS, IN_PROGRESS, RESET, IN_PROGRESS, COMPLETED])
+
+    async def main() -> Job:
+        stage = Stage(store, script, hints=Bell(tells=True), poll=timedelta(seconds=2))
+        await stage.submit()
+        return await stage.end()
+
+    job = virtually(main())
+
+    assert job.state is State.COMPLETED
+    assert waits_of(script, "read") == pytest.approx([10, 10, 2, 10])  # 2: after an answer that told nothing
+
+
 class Ringing:
     """Hints of a job that has ended at its workload: there is no wait any more."""
+
+    def tell_of(self, job: Job) -> bool:
+        return False
 
     async def wait(self, job: Job, seconds: float) -> None:
         await asyncio.sleep(min(seconds, 0.01))

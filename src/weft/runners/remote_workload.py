@@ -56,6 +56,9 @@ RAN_TOO_LONG = "LongestRunExceeded"
 FIRST_READ_SHARE = 0.1
 """The first read comes after this share of the interval: many jobs are short."""
 
+READ_SECONDS_WHERE_TOLD = 10.0
+"""How often a job is read, at most, whose every move is told: a thousand that run cost little then."""
+
 FIRST_READ_AFTER_CANCEL_SECONDS = 0.1
 CLOCKS_DIFFER_BY = timedelta(minutes=5)
 """A workload's instant that lies further outside the job's life is not believed."""
@@ -66,6 +69,9 @@ class Hints(Protocol):
 
     async def wait(self, job: Job, seconds: float) -> None:
         """Return after *seconds*, or early where the job has moved; a move since the last call counts."""
+
+    def tell_of(self, job: Job) -> bool:
+        """Return whether every move of the job is told: reads at an interval are a safety net then."""
 
 
 class Calls(Protocol):
@@ -81,6 +87,9 @@ class Calls(Protocol):
 class NoHints:
     async def wait(self, job: Job, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+    def tell_of(self, job: Job) -> bool:
+        return False
 
 
 class RemoteWorkloadRunner:
@@ -405,9 +414,15 @@ class _Life:
 
     def _read_seconds(self, asked: float | None) -> float:
         """Return how long to wait for the next read: the interval, or less at first after a cancel."""
-        usual = self._read_pace.seconds() if self._read_pace is not None else self._watching.poll_seconds
+        usual = self._read_pace.seconds() if self._read_pace is not None else self._interval_seconds
         longest = max(usual, self._settings.backoff_most.total_seconds())
         return max(usual, min(asked or 0.0, longest))
+
+    @property
+    def _interval_seconds(self) -> float:
+        interval = self._watching.poll_seconds
+        is_told = self._heeds_hints and self._watching.hints.tell_of(self._job)
+        return max(interval, READ_SECONDS_WHERE_TOLD) if is_told else interval
 
     async def _rest(self) -> None:
         """Wait for the next call that is due, a cancel, or a hint: not where the last read was in vain.
