@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -17,7 +17,8 @@ from weft.faces.core.errors import EXPECTED, answer
 from weft.faces.core.face import CoreFace
 from weft.faces.core.rates import Kind
 from weft.faces.endpoint import Endpoint as AnyEndpoint
-from weft.faces.http import Refusal, Refused, authority, canonical_uuid, read_json, shown
+from weft.faces.http import authority, canonical_uuid, read_json, shown
+from weft.faces.parameters import GREATEST_NUMBER, bad_parameter, true_or_false, whole_number
 
 PREFIX = "/v1"
 
@@ -40,8 +41,25 @@ class Call:
         """Raises Refused where the parameter is given twice."""
         given = self.request.query_params.getlist(name)
         if len(given) > 1:
-            raise Refused(Refusal.BAD_PARAMETER, name, f"the parameter {name} is given {len(given)} times")
+            raise bad_parameter(name, f"the parameter {name} is given {len(given)} times")
         return given[0] if given else None
+
+    def number(self, name: str, default: int, *, least: int, most: int = GREATEST_NUMBER) -> int:
+        """Raises Refused."""
+        text = self.query(name)
+        return default if text is None else whole_number(text, name, least=least, most=most)
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """Raises Refused."""
+        text = self.query(name)
+        return default if text is None else true_or_false(text, name)
+
+    def check_parameters(self, known: Collection[str]) -> None:
+        """Raises Refused for a parameter that there is not: left aside, it would let too much through."""
+        for name in self.request.query_params:
+            if name not in known:
+                listed = ", ".join(sorted(known))
+                raise bad_parameter(name, f"there is no parameter {shown(name)}; known are {listed}")
 
     async def body(self) -> bytes:
         """Return the body as checked JSON text, or `b""`. Raises Refused."""
@@ -136,6 +154,4 @@ def _refuse_beta(call: Call) -> None:
     """A caller who wants the preview form of an operation must not get another one unawares."""
     beta = call.query("beta")
     if beta is not None and beta.lower() != "false":
-        raise Refused(
-            Refusal.BAD_PARAMETER, "beta", f"no preview form of this operation exists: beta={shown(beta)}"
-        )
+        raise bad_parameter("beta", f"no preview form of this operation exists: beta={shown(beta)}")

@@ -11,7 +11,8 @@ from weft.contracts import core as wire
 from weft.faces.core import answers, items, operations
 from weft.faces.core.calls import Call
 from weft.faces.core.requests import definition_update, exported_items, metadata_of
-from weft.faces.http import Refusal, Refused, shown
+from weft.faces.http import shown
+from weft.faces.parameters import bad_parameter
 
 
 async def get(call: Call) -> Response:
@@ -24,7 +25,7 @@ async def get(call: Call) -> Response:
 
 
 async def update(call: Call) -> Response:
-    names_it = _takes_metadata(call)
+    names_it = call.flag("updateMetadata", default=False)  # by the definition's `.platform`
     raw = await call.body()
     item = await items.find(call, needs=Role.CONTRIBUTOR)
     definition = definition_update(raw)
@@ -54,18 +55,4 @@ def _check_format(call: Call, definition: wire.ItemDefinition) -> None:
     """A definition is kept in the one format in which it was given. Raises Refused."""
     wanted = call.query("format")
     if wanted is not None and wanted != (definition.format or UNSET):
-        raise Refused(
-            Refusal.BAD_PARAMETER, "format", f"the definition is not there in the format {shown(wanted)}"
-        )
-
-
-def _takes_metadata(call: Call) -> bool:
-    """Return whether name and description are taken from the definition's `.platform`. Raises Refused."""
-    given = call.query("updateMetadata")
-    if given is not None and given.lower() not in ("true", "false"):
-        raise Refused(
-            Refusal.BAD_PARAMETER,
-            "updateMetadata",
-            f"updateMetadata must be true or false, not {shown(given)}",
-        )
-    return given is not None and given.lower() == "true"
+        raise bad_parameter("format", f"the definition is not there in the format {shown(wanted)}")

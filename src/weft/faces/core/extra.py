@@ -14,10 +14,8 @@ from weft.faces.core.calls import Call, Operation
 from weft.faces.core.face import CoreFace
 from weft.faces.core.results import exit_value, result_of, work_key, work_of
 from weft.faces.core.routes import ITEM, routes_of
-from weft.faces.http import Refusal, Refused, shown
 
 LINES_AT_ONCE = 1000
-GREATEST_NUMBER = 2**63 - 1
 
 
 class ProgressShown(wire.Wire):
@@ -76,7 +74,7 @@ async def get(call: Call) -> Response:
 
 
 async def logs(call: Call) -> Response:
-    after = _after(call)
+    after = call.number("after", 0, least=0)  # the last line that the caller has
     job = await jobs.find(call)
     lines = await call.core.engine.lines(work_key(call, job), after=after, limit=LINES_AT_ONCE)
     shown_lines = [_line_shown(line) for line in lines]
@@ -138,13 +136,3 @@ def _error_shown(error: JobError) -> ErrorShown:
 
 def _line_shown(line: LogLine) -> LineShown:
     return LineShown(line.number, f"{mapping.utc(line.at)}Z", line.level, line.text)
-
-
-def _after(call: Call) -> int:
-    """Return the number of the last line that the caller has. Raises Refused."""
-    text = call.query("after")
-    if text is None:
-        return 0
-    if text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= GREATEST_NUMBER:
-        return int(text)
-    raise Refused(Refusal.BAD_PARAMETER, "after", f"after must be a number from 0 on, not {shown(text)}")

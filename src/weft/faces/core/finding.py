@@ -15,7 +15,8 @@ from weft.engine.ports import Span
 from weft.faces import paging
 from weft.faces.core.calls import Call
 from weft.faces.core.mapping import STATUS
-from weft.faces.http import Refusal, Refused, canonical_uuid, shown
+from weft.faces.http import canonical_uuid, shown
+from weft.faces.parameters import bad_parameter
 
 MOST_VALUES: Final = 100
 MOST_RESULTS: Final = 1000
@@ -69,10 +70,8 @@ class Wanted:
 
 
 def wanted(call: Call) -> Wanted:
-    """Raises Refused, also for a parameter that there is not: left aside, it would let too much through."""
-    for name in call.request.query_params:
-        if name not in KNOWN:
-            raise _bad(name, f"there is no parameter {shown(name)}; known are {', '.join(sorted(KNOWN))}")
+    """Raises Refused, also for a parameter that there is not."""
+    call.check_parameters(KNOWN)
     by_end, oldest_first = SORTS[_word(call, "sort", tuple(SORTS)) or "-startTimeUtc"]
     statuses = _words(call, "status", tuple(Status))
     return Wanted(
@@ -88,7 +87,7 @@ def wanted(call: Call) -> Wanted:
         text=_text(call, "text") or "",
         by_end=by_end,
         oldest_first=oldest_first,
-        most=_most(call),
+        most=call.number("maxResults", DEFAULT_RESULTS, least=1, most=MOST_RESULTS),
     )
 
 
@@ -99,11 +98,13 @@ def _values(call: Call, name: str) -> list[str]:
         return []
     values = [value.strip() for value in text.split(",")]
     if len(values) > MOST_VALUES:
-        raise _bad(name, f"{name} has {len(values)} values, {MOST_VALUES} are allowed")
+        raise bad_parameter(name, f"{name} has {len(values)} values, {MOST_VALUES} are allowed")
     if "" in values:
-        raise _bad(name, f"{name} has an empty value: {shown(text)}")
+        raise bad_parameter(name, f"{name} has an empty value: {shown(text)}")
     if any(len(value) > LONGEST_VALUE for value in values):
-        raise _bad(name, f"{name} has a value of more than {LONGEST_VALUE} characters: {shown(text)}")
+        raise bad_parameter(
+            name, f"{name} has a value of more than {LONGEST_VALUE} characters: {shown(text)}"
+        )
     return values
 
 
@@ -113,14 +114,14 @@ def _words(call: Call, name: str, known: tuple[str, ...]) -> tuple[str, ...]:
     values = _values(call, name)
     for value in values:
         if value.lower() not in by_lower:
-            raise _bad(name, f"{name} must be one of {', '.join(known)}, not {shown(value)}")
+            raise bad_parameter(name, f"{name} must be one of {', '.join(known)}, not {shown(value)}")
     return tuple(by_lower[value.lower()] for value in values)
 
 
 def _word(call: Call, name: str, known: tuple[str, ...]) -> str | None:
     words = _words(call, name, known)
     if len(words) > 1:
-        raise _bad(name, f"{name} must be one of {', '.join(known)}, not {len(words)} of them")
+        raise bad_parameter(name, f"{name} must be one of {', '.join(known)}, not {len(words)} of them")
     return words[0] if words else None
 
 
@@ -133,11 +134,11 @@ def _text(call: Call, name: str, longest: int = LONGEST_VALUE) -> str | None:
     if text is None:
         return None
     if not text.strip():
-        raise _bad(name, f"{name} is empty")
+        raise bad_parameter(name, f"{name} is empty")
     if len(text) > longest:
-        raise _bad(name, f"{name} has {len(text)} characters, {longest} are allowed: {shown(text)}")
+        raise bad_parameter(name, f"{name} has {len(text)} characters, {longest} are allowed: {shown(text)}")
     if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text):
-        raise _bad(name, f"{name} must not hold control characters, as {shown(text)} does")
+        raise bad_parameter(name, f"{name} must not hold control characters, as {shown(text)} does")
     return text
 
 
@@ -154,17 +155,6 @@ def _instant(call: Call, name: str) -> datetime | None:
         micros = (fraction or "")[:6].ljust(6, "0")
         return datetime.fromisoformat(f"{second}.{micros}{offset or 'Z'}".upper()).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise _bad(name, f"{name} must be a time such as 2026-01-31T07:30:00Z, not {shown(text)}") from None
-
-
-def _most(call: Call) -> int:
-    text = call.query("maxResults")
-    if text is None:
-        return DEFAULT_RESULTS
-    if text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MOST_RESULTS:
-        return int(text)
-    raise _bad("maxResults", f"maxResults must be a number from 1 to {MOST_RESULTS}, not {shown(text)}")
-
-
-def _bad(name: str, message: str) -> Refused:
-    return Refused(Refusal.BAD_PARAMETER, name, message)
+        raise bad_parameter(
+            name, f"{name} must be a time such as 2026-01-31T07:30:00Z, not {shown(text)}"
+        ) from None

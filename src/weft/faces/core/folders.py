@@ -9,7 +9,7 @@ from weft.contracts import core as wire
 from weft.faces.core import access, answers, mapping
 from weft.faces.core.calls import Call, Operation
 from weft.faces.core.requests import folder_name, new_folder, target_folder
-from weft.faces.http import Refusal, Refused, canonical_uuid, shown
+from weft.faces.http import canonical_uuid
 
 ROOT = "rootFolderId"
 RECURSIVE = "recursive"
@@ -72,15 +72,7 @@ def wanted(call: Call) -> tuple[Within, dict[str, str]]:
     """Return where a list is to look, and the parameters that say so. Raises Refused."""
     query = {name: given for name in (RECURSIVE, ROOT) if (given := call.query(name)) is not None}
     root = canonical_uuid(query[ROOT], ROOT) if ROOT in query else None
-    return Within(root, is_deep=_is_true(query.get(RECURSIVE, "true"))), query
-
-
-def _is_true(text: str) -> bool:
-    if text.lower() not in ("true", "false"):
-        raise Refused(
-            Refusal.BAD_PARAMETER, RECURSIVE, f"{RECURSIVE} must be true or false, not {shown(text)}"
-        )
-    return text.lower() == "true"
+    return Within(root, is_deep=call.flag(RECURSIVE, default=True)), query
 
 
 def _ids(call: Call) -> tuple[str, str]:

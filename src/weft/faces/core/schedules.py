@@ -21,7 +21,6 @@ from weft.faces.core.errors import InvalidJobType
 from weft.faces.core.requests import schedule_request
 from weft.faces.core.scheduled import labels_of, owner_type
 from weft.faces.core.timetables import timetable_of
-from weft.faces.http import Refusal, Refused, shown
 
 UPCOMING: Final = 10
 MOST_UPCOMING: Final = 100
@@ -104,7 +103,7 @@ async def delete(call: Call) -> Response:
 
 async def upcoming(call: Call) -> Response:
     """Tell when a schedule is due next; nothing where it is disabled or over."""
-    limit = _limit(call)
+    limit = call.number("limit", UPCOMING, least=1, most=MOST_UPCOMING)
     named = _named(call, await items.find(call))
     schedule = await call.core.schedules.get(*named)
     dues = await call.core.schedules.upcoming(*named, limit=limit)
@@ -193,17 +192,6 @@ def _scope(item: Item) -> str:
 
 def _path(item: Item, kind: str) -> str:
     return f"/workspaces/{item.workspace}/items/{item.id}/jobs/{kind}/schedules"
-
-
-def _limit(call: Call) -> int:
-    """Raises Refused."""
-    text = call.query("limit")
-    if text is None:
-        return UPCOMING
-    if text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MOST_UPCOMING:
-        return int(text)
-    message = f"limit must be a number from 1 to {MOST_UPCOMING}, not {shown(text)}"
-    raise Refused(Refusal.BAD_PARAMETER, "limit", message)
 
 
 def _shown(schedule: Schedule) -> wire.ItemSchedule:

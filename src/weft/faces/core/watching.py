@@ -32,11 +32,11 @@ from weft.faces.core.calls import Call, Operation
 from weft.faces.core.finding import Wanted, wanted
 from weft.faces.core.mapping import STATUS
 from weft.faces.core.webhooks import instance_of_workspace
-from weft.faces.http import Refusal, Refused, shown
+from weft.faces.http import Refused, shown
+from weft.faces.parameters import GREATEST_NUMBER, bad_parameter
 
 PARAMETERS: Final = frozenset({"workspaceId", "itemId", "status", "beta"})
 LAST_EVENT_ID: Final = "Last-Event-ID"
-GREATEST_NUMBER: Final = 2**63 - 1
 
 MOST_LIVE: Final = 50
 """How many jobs a position names; with more, it is that of the oldest, and what came after is told again."""
@@ -93,25 +93,18 @@ def position_of(text: str) -> Position:
 
 
 def _foreign(text: str) -> Refused:
-    return Refused(
-        Refusal.BAD_PARAMETER,
-        LAST_EVENT_ID,
-        f"{LAST_EVENT_ID} is not the id of an event of this server: {shown(text)}",
+    return bad_parameter(
+        LAST_EVENT_ID, f"{LAST_EVENT_ID} is not the id of an event of this server: {shown(text)}"
     )
 
 
 async def follow(call: Call) -> Response:
     """Answer with a stream that goes on until the client, its token or the server ends it."""
-    for name in call.request.query_params:
-        if name not in PARAMETERS:
-            known = ", ".join(sorted(PARAMETERS))
-            raise Refused(
-                Refusal.BAD_PARAMETER, name, f"there is no parameter {shown(name)}; known are {known}"
-            )
+    call.check_parameters(PARAMETERS)
     asked = wanted(call)
     given = call.request.headers.getlist(LAST_EVENT_ID)
     if len(given) > 1:
-        raise Refused(Refusal.BAD_PARAMETER, LAST_EVENT_ID, f"{LAST_EVENT_ID} is given {len(given)} times")
+        raise bad_parameter(LAST_EVENT_ID, f"{LAST_EVENT_ID} is given {len(given)} times")
     resumed = position_of(given[0]) if given and given[0] else None
     with call.core.waits.place(call.caller):
         pass  # refused now, in words: the stream takes a place of its own when it begins, right after this

@@ -13,7 +13,8 @@ from weft.catalog.model import Principal
 from weft.contracts.twins import API_VERSIONS
 from weft.faces import paging
 from weft.faces.endpoint import Endpoint as AnyEndpoint
-from weft.faces.http import Refusal, Refused, authority, read_json, shown
+from weft.faces.http import Refusal, Refused, authority, read_json
+from weft.faces.parameters import whole_number
 from weft.faces.twins import access, answers
 from weft.faces.twins.access import DataRole
 from weft.faces.twins.errors import (
@@ -101,15 +102,6 @@ class Call:
         if len(given) > 1:
             raise Refused(Refusal.BAD_PARAMETER, name, f"{name} is given {len(given)} times")
         return given[0] if given else None
-
-
-def whole_number(text: str, field: str, *, least: int, most: int) -> int:
-    """Raises Refused."""
-    if text.isascii() and text.isdigit() and len(text) <= 19 and least <= int(text) <= most:
-        return int(text)
-    raise Refused(
-        Refusal.BAD_PARAMETER, field, f"{field} must be a number from {least} to {most}, not {shown(text)}"
-    )
 
 
 Handler = Callable[[Call], Awaitable[Response]]

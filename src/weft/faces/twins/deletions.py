@@ -12,8 +12,9 @@ from weft.contracts import twins as wire
 from weft.engine.errors import JobConflict, JobNotFound
 from weft.engine.jobs import Job, JobKey
 from weft.faces.http import Refusal, Refused, shown
+from weft.faces.parameters import whole_number
 from weft.faces.twins import answers, bulk, mapping
-from weft.faces.twins.calls import Call, whole_number
+from weft.faces.twins.calls import Call
 from weft.faces.twins.errors import DeletionExists, DeletionNotFound
 from weft.faces.twins.requests import job_id
 from weft.twins.bulk_jobs import DELETION, DELETIONS, DeletionPayload

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from weft.contracts import twins_graph as wire
 from weft.faces.http import Refusal, Refused, shown
+from weft.faces.parameters import true_or_false
 from weft.faces.twins import answers, reading
 from weft.faces.twins.calls import Call
 from weft.faces.twins.errors import ModelNotFound, TooManyModels
@@ -74,13 +75,7 @@ def _asked(wanted: Sequence[str], with_definition: bool) -> dict[str, str | Sequ
 
 def _with_definition(call: Call) -> bool:
     text = call.query(WITH_DEFINITION)
-    if text is None:
-        return False
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    raise Refused(
-        Refusal.BAD_PARAMETER, WITH_DEFINITION, f"{WITH_DEFINITION} must be true or false, not {shown(text)}"
-    )
+    return text is not None and true_or_false(text, WITH_DEFINITION)
 
 
 def _dtmi(text: str, field: str) -> str:

@@ -10,8 +10,9 @@ from starlette.responses import Response
 
 from weft.contracts import twins_graph as wire
 from weft.faces.http import Refusal, Refused, decode
+from weft.faces.parameters import whole_number
 from weft.faces.twins import answers, query_tokens, reading
-from weft.faces.twins.calls import GREATEST_PAGE_SIZE, PAGE_SIZE, Call, whole_number
+from weft.faces.twins.calls import GREATEST_PAGE_SIZE, PAGE_SIZE, Call
 from weft.faces.twins.query_tokens import Place
 from weft.twins.graph import Relationship, Twin
 from weft.twins.query.queries import Queries
