@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 from urllib.parse import urlencode
 
+from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,6 +23,18 @@ from weft.faces.http import authority, canonical_uuid, read_json, shown
 from weft.faces.parameters import GREATEST_NUMBER, bad_parameter, true_or_false, whole_number
 
 PREFIX = "/v1"
+
+
+class Numbered(Protocol):
+    """An entry of a list, at its place in the order of the list."""
+
+    @property
+    def number(self) -> int: ...
+
+
+T = TypeVar("T", bound=Numbered)
+Page = tuple[Sequence[T], str | UnsetType, str | UnsetType]
+"""Entries, and token and address of those that follow, which the last page does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +93,22 @@ class Call:
     @property
     def retry_after(self) -> dict[str, str]:
         return {"Retry-After": str(self.core.pace.retry_after_seconds)}
+
+    async def page(
+        self,
+        path: str,
+        query: Mapping[str, str],
+        read: Callable[[int | None, int], Awaitable[Sequence[T]]],
+    ) -> Page[T]:
+        """Return a page of the list at *path* that the parameters *query* choose. Raises Refused.
+
+        *read* returns the entries behind a number, None: from the first on, and at most so many.
+        """
+        listing, size = self.listing(path, query), self.core.page_size
+        found = await read(self.position(listing), size + 1)
+        if len(found) <= size:
+            return found, UNSET, UNSET
+        return found[:size], *self.onward(listing, found[size - 1].number, path, query)
 
     def position(self, listing: str) -> int | None:
         """Return where a list goes on, or None at its beginning. Raises Refused for a foreign token."""

@@ -17,18 +17,15 @@ RECURSIVE = "recursive"
 
 async def list_all(call: Call) -> Response:
     workspace = call.path_id("workspaceId")
-    path, size = _path(workspace), call.core.page_size
     within, query = wanted(call)
-    listing = call.listing(path, query)
-    found = await call.core.catalog.folders.all(
-        call.caller, workspace, within, after=call.position(listing) or 0, limit=size + 1
+    found, *onward = await call.page(
+        _path(workspace),
+        query,
+        lambda after, limit: call.core.catalog.folders.all(
+            call.caller, workspace, within, after=after or 0, limit=limit
+        ),
     )
-    page = wire.Folders([mapping.folder(folder) for folder in found[:size]])
-    if len(found) > size:
-        page.continuation_token, page.continuation_uri = call.onward(
-            listing, found[size - 1].number, path, query
-        )
-    return answers.with_body(200, page)
+    return answers.with_body(200, wire.Folders([mapping.folder(folder) for folder in found], *onward))
 
 
 async def create(call: Call) -> Response:

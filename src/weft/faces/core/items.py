@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
-from msgspec import UNSET, UnsetType
 from starlette.responses import Response
 
 from weft.catalog.errors import ItemNotFound
@@ -13,7 +10,7 @@ from weft.catalog.fabric_types import item_type_of_collection
 from weft.catalog.model import Item, OperationKind, Role
 from weft.contracts import core as wire
 from weft.faces.core import answers, folders, mapping, operations
-from weft.faces.core.calls import Call
+from weft.faces.core.calls import Call, Page
 from weft.faces.core.errors import InvalidItemType
 from weft.faces.core.requests import (
     creation_payload,
@@ -60,27 +57,17 @@ async def list_all(call: Call) -> Response:
     return answers.with_body(200, wire.Items([mapping.listed_item(item) for item in found], *onward))
 
 
-async def page(
-    call: Call, path: str, item_type: str | None, query: dict[str, str]
-) -> tuple[Sequence[Item], str | UnsetType, str | UnsetType]:
-    """Return a page of items, and token and address of the next one.
-
-    *query*: what the caller chose, besides the folder to look in, which is read here.
-    """
+async def page(call: Call, path: str, item_type: str | None, query: dict[str, str]) -> Page[Item]:
+    """*query*: what the caller chose, besides the folder to look in, which is read here."""
+    workspace = call.path_id("workspaceId")
     within, chosen = folders.wanted(call)
-    query, size = {**query, **chosen}, call.core.page_size
-    listing = call.listing(path, query)
-    found = await call.core.catalog.items(
-        call.caller,
-        call.path_id("workspaceId"),
-        type=item_type,
-        within=within,
-        after=call.position(listing) or 0,
-        limit=size + 1,
+    return await call.page(
+        path,
+        {**query, **chosen},
+        lambda after, limit: call.core.catalog.items(
+            call.caller, workspace, type=item_type, within=within, after=after or 0, limit=limit
+        ),
     )
-    if len(found) <= size:
-        return found, UNSET, UNSET
-    return found[:size], *call.onward(listing, found[size - 1].number, path, query)
 
 
 async def get(call: Call) -> Response:

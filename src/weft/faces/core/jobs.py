@@ -42,13 +42,13 @@ async def run_by_query(call: Call) -> Response:
 
 async def list_all(call: Call) -> Response:
     item = await items.find(call)
-    path, size = _instances_path(item), call.core.page_size
-    found = await call.core.engine.list(
-        scopes.of_item(item.workspace, item.id), before=call.position(path), limit=size + 1
+    scope = scopes.of_item(item.workspace, item.id)
+    found, *onward = await call.page(
+        _instances_path(item),
+        {},
+        lambda before, limit: call.core.engine.list(scope, before=before, limit=limit),
     )
-    page = wire.ItemJobInstances([mapping.job_instance(job, call.id) for job in found[:size]])
-    if len(found) > size:
-        page.continuation_token, page.continuation_uri = call.onward(path, found[size - 1].number, path)
+    page = wire.ItemJobInstances([mapping.job_instance(job, call.id) for job in found], *onward)
     return answers.with_body(200, page)
 
 

@@ -24,13 +24,12 @@ WORDS: Final = {role: role.name.title() for role in Role}
 
 async def list_all(call: Call) -> Response:
     workspace = call.path_id("workspaceId")
-    path = _path(workspace)
-    after, size = call.position(path) or 0, call.core.page_size
-    found = await call.core.roles.all(call.caller, workspace, after=after, limit=size + 1)
-    page = wire.WorkspaceRoleAssignments([_shown(one) for one in found[:size]])
-    if len(found) > size:
-        page.continuation_token, page.continuation_uri = call.onward(path, found[size - 1].number, path)
-    return answers.with_body(200, page)
+    found, *onward = await call.page(
+        _path(workspace),
+        {},
+        lambda after, limit: call.core.roles.all(call.caller, workspace, after=after or 0, limit=limit),
+    )
+    return answers.with_body(200, wire.WorkspaceRoleAssignments([_shown(one) for one in found], *onward))
 
 
 async def give(call: Call) -> Response:

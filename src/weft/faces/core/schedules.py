@@ -58,12 +58,12 @@ class Occurrences(wire.Wire):
 async def list_all(call: Call) -> Response:
     item = await items.find(call)
     kind = _known_job_type(call, item)
-    path, size = _path(item, kind), call.core.page_size
-    found = await call.core.schedules.list(_scope(item), kind, after=call.position(path) or 0, limit=size + 1)
-    page = wire.ItemSchedules([_shown(schedule) for schedule in found[:size]])
-    if len(found) > size:
-        page.continuation_token, page.continuation_uri = call.onward(path, found[size - 1].number, path)
-    return answers.with_body(200, page)
+    found, *onward = await call.page(
+        _path(item, kind),
+        {},
+        lambda after, limit: call.core.schedules.list(_scope(item), kind, after=after or 0, limit=limit),
+    )
+    return answers.with_body(200, wire.ItemSchedules([_shown(schedule) for schedule in found], *onward))
 
 
 async def create(call: Call) -> Response:

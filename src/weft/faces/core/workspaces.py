@@ -32,15 +32,14 @@ async def create(call: Call) -> Response:
 
 async def list_all(call: Call) -> Response:
     roles, query = _wanted_roles(call)
-    listing, size = call.listing(WORKSPACES, query), call.core.page_size
-    after = call.position(listing) or 0
-    found = await call.core.catalog.workspaces(call.caller, roles=roles, after=after, limit=size + 1)
-    page = wire.Workspaces([mapping.workspace(workspace) for workspace in found[:size]])
-    if len(found) > size:
-        page.continuation_token, page.continuation_uri = call.onward(
-            listing, found[size - 1].number, WORKSPACES, query
-        )
-    return answers.with_body(200, page)
+    found, *onward = await call.page(
+        WORKSPACES,
+        query,
+        lambda after, limit: call.core.catalog.workspaces(
+            call.caller, roles=roles, after=after or 0, limit=limit
+        ),
+    )
+    return answers.with_body(200, wire.Workspaces([mapping.workspace(one) for one in found], *onward))
 
 
 async def get(call: Call) -> Response:
