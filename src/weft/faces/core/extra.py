@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msgspec import UNSET, Raw, Struct
+from msgspec.structs import asdict
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
@@ -102,7 +103,7 @@ def _job_shown(job: Job, work: Job, request_id: str) -> JobShown:
     error = None if job.error is None else work.error or job.error
     result = result_of(job, work)
     return JobShown(
-        **{name: getattr(instance, name) for name in wire.ItemJobInstance.__struct_fields__},
+        **asdict(instance),
         progress=None if work.progress is None else _progress_shown(work.progress),
         result=None if result is None else Raw(result),
         exit_value=exit_value(result),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from msgspec import UNSET, Raw, UnsetType
+from msgspec.structs import asdict
 from starlette.responses import Response
 
 from weft.catalog import scopes
@@ -164,7 +165,7 @@ def _shown(job: Job, request_id: str) -> FoundInstance:
     instance = mapping.job_instance(job, request_id)
     labels = job.labels
     return FoundInstance(
-        **{name: getattr(instance, name) for name in wire.ItemJobInstance.__struct_fields__},
+        **asdict(instance),
         workspace_id=labels["workspace"],
         item_type=labels["item_type"],
         item_display_name=labels["item_name"],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec.structs import asdict
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.responses import Response
 
@@ -37,7 +38,7 @@ async def get(call: Call) -> Response:
     value = exit_value(result_of(job, await work_of(call, job)))
     details = wire.NotebookComputeDetails(instance.root_activity_id)
     shown = wire.NotebookJobInstance(
-        **{name: getattr(instance, name) for name in wire.ItemJobInstance.__struct_fields__},
+        **asdict(instance),
         properties=wire.NotebookJobProperties(value, COMPUTE, details),
     )
     return answers.with_body(200, shown, headers)

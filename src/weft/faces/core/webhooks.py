@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
+from msgspec.structs import asdict
 from starlette.responses import Response
 
 from weft.catalog.model import Role
@@ -183,8 +184,7 @@ def event_of(job: Job) -> Told:
 
 def instance_of_workspace(job: Job, request_id: str) -> InstanceOfWorkspace:
     instance = mapping.job_instance(job, request_id)
-    members = {name: getattr(instance, name) for name in wire.ItemJobInstance.__struct_fields__}
-    return InstanceOfWorkspace(**members, workspace_id=job.labels["workspace"])
+    return InstanceOfWorkspace(**asdict(instance), workspace_id=job.labels["workspace"])
 
 
 def _service(call: Call) -> Webhooks:

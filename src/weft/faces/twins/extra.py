@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import asdict
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
@@ -61,7 +62,7 @@ def routes(twins: TwinsFace) -> list[BaseRoute]:
 
 def _import_shown(job: Job, published: wire.ImportJob) -> ImportShown:
     return ImportShown(
-        **{name: getattr(published, name) for name in wire.ImportJob.__struct_fields__},
+        **asdict(published),
         progress=None if job.progress is None else _progress_shown(job.progress),
         attempt=job.attempt,
     )
