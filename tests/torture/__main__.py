@@ -1,6 +1,8 @@
 """Kill the server N times under load, and count what was lost, wrote on or was left behind.
 
 Usage: `make torture`, or `python -m tests.torture --kills 30 --seed 7`.
+Clients create, run (also with keys, again and again), read and cancel; the clock is moved on and schedules
+fire; folders, schedules and roles are changed; a receiver of the torture's own takes what a webhook tells.
 Exits 1 where any promise was broken, and prints which; the seed makes the same choices again.
 The server is started from this tree again and again: leave the source alone meanwhile.
 """
@@ -21,16 +23,19 @@ from tests.torture import processes
 from tests.torture.ledger import Ledger
 from tests.torture.load import Down, Site, press, watch
 from tests.torture.processes import Process
+from tests.torture.schedules import Scheduling
 from tests.torture.server import Credentials, Server
 
 CLIENTS = 6
-ROUND_SECONDS = (0.2, 3.0)
+ROUND_SECONDS = (0.2, 2.5)
 KILLED_WHILE_STARTING = 0.1
 LEFT_DEAD = 0.1
 GONE_SECONDS = 5.0
 END_SECONDS = 300.0
 ENDED_TO_READ_AGAIN = 40
+KEYS_TO_REPEAT = 8
 SITUATIONS = ("queued", "running", "cancelling")
+BESIDE = ("occurrences fired", "runs repeated by their key", "deliveries refused", "things read again")
 
 
 def main(arguments: list[str]) -> int:
@@ -66,12 +71,14 @@ class Torture:
         files = scratch / "files"
         files.mkdir()
         self._site = Site(self.ledger, Credentials.sign(self.server.data), files, self._chance)
+        self._scheduling = Scheduling(self.server.data, self._site, self._chance, files)
 
     async def run(self, *, kills: int, seconds: float) -> None:
         self._say(f"seed {self._seed}: {kills} kills -9 of the whole server, under load")
         began = time.monotonic()
         try:
             await self._start()
+            await self._scheduling.begin()
             while self.ledger.counts["kills"] < kills and time.monotonic() - began < seconds:
                 await self._round()
                 self._tell_progress(kills)
@@ -79,6 +86,7 @@ class Torture:
         finally:
             await self._site.disconnect()
             await self.server.close()
+            await self._scheduling.close()
         if self.ledger.counts["kills"] < kills:
             self._say(f"stopped by --minutes after {self.ledger.counts['kills']} of {kills} kills")
         self._check_situations()
@@ -89,6 +97,7 @@ class Torture:
     async def _round(self) -> None:
         load = [asyncio.create_task(press(self._site)) for _ in range(CLIENTS)]
         load.append(asyncio.create_task(watch(self._site)))
+        load.append(asyncio.create_task(self._scheduling.press()))
         await asyncio.sleep(self._chance.uniform(*ROUND_SECONDS))
         self._know_marks()
         self.ledger.note_kill()
@@ -98,6 +107,7 @@ class Torture:
         # Each ends by itself at its first call that finds nobody.
         await asyncio.gather(*load)
         await self._site.disconnect()
+        self._scheduling.stopped()
         if self._chance.random() < LEFT_DEAD:
             await self._check_nobody_works("after the server's death")
         while self._chance.random() < KILLED_WHILE_STARTING:
@@ -123,6 +133,10 @@ class Torture:
         again = self._chance.sample(ended, min(ENDED_TO_READ_AGAIN, len(ended)))
         for job in [*self.ledger.living(), *again]:
             await self._site.read(job)
+        keyed = [job for job in self.ledger.jobs if job.key and job.accepted]
+        for job in self._chance.sample(keyed, min(KEYS_TO_REPEAT, len(keyed))):
+            await self._site.repeat(job)
+        await self._scheduling.look_back()
         self.ledger.check_files()
 
     # ---- the end: everything promised is carried out
@@ -143,6 +157,7 @@ class Torture:
             await asyncio.gather(watcher, return_exceptions=True)
         self.ledger.check_all_ended()
         await self._read_everything()
+        await self._scheduling.finish()
         self._know_marks()
         if (code := await self.server.drain()) != 0:
             self.ledger.violation("SIGTERM did not end with 0", str(code))
@@ -184,6 +199,9 @@ class Torture:
         for name in SITUATIONS:
             if not self.ledger.counts[f"kills that hit a {name} job"]:
                 self.ledger.violation("the torture was too gentle", f"no kill hit a {name} job")
+        for name in BESIDE:
+            if not self.ledger.counts[name]:
+                self.ledger.violation("the torture was too gentle", f"no {name}")
 
     def _tell_progress(self, kills: int) -> None:
         counts = self.ledger.counts

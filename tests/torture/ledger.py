@@ -24,7 +24,10 @@ class End:
 
 @dataclass(eq=False)
 class Promised:
-    """A job whose create may have been answered. *path* is where it is read; instants are monotonic."""
+    """A job whose create may have been answered. *path* is where it is read; instants are monotonic.
+
+    *key*: what a run through Core is repeated by; its path is known once it was answered.
+    """
 
     face: Face
     kind: str
@@ -36,6 +39,11 @@ class Promised:
     end: End | None = None
     end_read_at: float = 0.0
     size_at_end: int = 0
+    key: str = ""
+
+    @property
+    def can_be_repeated(self) -> bool:
+        return self.face is Face.HOST or bool(self.key)
 
     @property
     def lives(self) -> bool:

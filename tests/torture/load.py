@@ -20,8 +20,10 @@ from tests.torture.workload import ITEM_TYPE
 # How often each kind of job is made. What only a SIGKILL ends holds a slot for the whole grace of a cancel.
 KINDS = {"quick": 12, "fails": 3, "long": 5, "polite": 4, "stubborn": 2, "parent": 3}
 CREATED_BY_HOST_CALLS = 0.6
+RUN_WITH_A_KEY = 0.4
 LIVING_AT_MOST = 60
 CALL_SECONDS = 30.0
+NO_HEADERS: Mapping[str, str] = {}
 
 
 class Down(Exception):
@@ -57,10 +59,10 @@ class Site:
     async def act(self) -> None:
         """Do one thing, chosen by chance."""
         living = self.ledger.living()
-        doubtful = [job for job in self.ledger.jobs if job.face is Face.HOST and not job.accepted]
+        doubtful = [job for job in self.ledger.jobs if job.can_be_repeated and not job.accepted]
         dice = self.chance.random()
         if doubtful and dice < 0.3:
-            await self._create_at_host(self.chance.choice(doubtful))
+            await self.repeat(self.chance.choice(doubtful))
         elif dice < 0.55 and len(living) < LIVING_AT_MOST:
             await self.create()
         elif living and dice < 0.9:
@@ -79,7 +81,19 @@ class Site:
             self.ledger.jobs.append(job)
             await self._create_at_host(job)
         else:
-            await self._run_through_core(kind, file)
+            key = name if self.chance.random() < RUN_WITH_A_KEY else ""
+            job = Promised(Face.CORE, kind, "", file, key=key)
+            if key:
+                self.ledger.jobs.append(job)
+            await self._run_through_core(job)
+
+    async def repeat(self, job: Promised) -> None:
+        """Create *job* again, as a client does that has lost the answer: by its id, or by its key."""
+        if job.face is Face.HOST:
+            await self._create_at_host(job)
+        else:
+            self.ledger.counts["runs repeated by their key"] += 1
+            await self._run_through_core(job)
 
     async def cancel(self, job: Promised) -> None:
         asked_at = _now()
@@ -106,21 +120,13 @@ class Site:
     async def settle(self) -> None:
         """Learn what became of the calls whose answers were lost, and cancel what they began."""
         for job in [job for job in self.ledger.jobs if not job.accepted]:
-            await self._create_at_host(job)
+            await self.repeat(job)
         known = {job.path for job in self.ledger.jobs}
-        path = f"{self.item}/jobs/instances"
-        while path:
-            status, _, page = await self._call(Face.CORE, "GET", path)
-            if status != 200:
-                self.ledger.violation("an unexpected answer to a list", f"{status} {page} {path}")
-                return
-            for instance in page["value"]:
-                place = f"{self.item}/jobs/instances/{instance['id']}"
-                if place not in known and instance["status"] not in FINAL:
-                    self.ledger.counts["runs found whose answer was lost"] += 1
-                    await self.cancel(Promised(Face.CORE, "unknown", place, self.files))
-            token = page.get("continuationToken")
-            path = f"{self.item}/jobs/instances?continuationToken={quote(token, safe='')}" if token else ""
+        for instance in await self.pages(f"{self.item}/jobs/instances"):
+            place = f"{self.item}/jobs/instances/{instance['id']}"
+            if place not in known and instance["status"] not in FINAL:
+                self.ledger.counts["runs found whose answer was lost"] += 1
+                await self.cancel(Promised(Face.CORE, "unknown", place, self.files))
 
     # ---- the two faces
 
@@ -134,17 +140,54 @@ class Site:
         elif status != 429:
             self.ledger.violation("an unexpected answer to a create", f"{status} {state} {job.path}")
 
-    async def _run_through_core(self, kind: str, file: Path) -> None:
-        body = {"executionData": {"file": str(file)}}
-        path = f"{self.item}/jobs/{kind}/instances"
-        status, headers, state = await self._call(Face.CORE, "POST", path, body)
+    async def _run_through_core(self, job: Promised) -> None:
+        body = {"executionData": {"file": str(job.file)}}
+        path = f"{self.item}/jobs/{job.kind}/instances"
+        key = {"Idempotency-Key": job.key} if job.key else {}
+        status, headers, state = await self._call(Face.CORE, "POST", path, body, key)
         if status == 202:
             instance = headers["Location"].rsplit("/", 1)[1]
-            path = f"{self.item}/jobs/instances/{instance}"
-            self.ledger.jobs.append(Promised(Face.CORE, kind, path, file, accepted=True))
-            self.ledger.counts["runs acknowledged by Core"] += 1
+            self.note_run(job, f"{self.item}/jobs/instances/{instance}")
         elif status != 429:
             self.ledger.violation("an unexpected answer to a run", f"{status} {state} {path}")
+
+    def note_run(self, job: Promised, path: str) -> None:
+        """Note where a run is that was acknowledged, maybe not for the first time."""
+        if job.accepted and path != job.path:
+            self.ledger.violation("a key has two jobs", f"{job.key}: {job.path} and {path}")
+        elif not job.accepted:
+            job.path, job.accepted = path, True
+            self.ledger.counts["runs acknowledged by Core"] += 1
+            if not job.key:
+                self.ledger.jobs.append(job)
+
+    async def new_item(self, name: str) -> str:
+        """Return the path of one more item in the workspace of the first."""
+        place = self.item.rpartition("/")[0]
+        status, _, item = await self.core("POST", place, {"displayName": name, "type": ITEM_TYPE})
+        if status != 201:
+            raise RuntimeError(f"no item: {status} {item}")
+        return f"{place}/{item['id']}"
+
+    async def core(
+        self, method: str, path: str, body: object = None, more: Mapping[str, str] = NO_HEADERS
+    ) -> tuple[int, Mapping[str, str], Any]:
+        """Call Core, as `_call` does."""
+        return await self._call(Face.CORE, method, path, body, more)
+
+    async def pages(self, path: str) -> list[dict[str, Any]]:
+        """Return all entries of a list."""
+        entries: list[dict[str, Any]] = []
+        onward: str | None = path
+        while onward:
+            status, _, page = await self.core("GET", onward)
+            if status != 200:
+                self.ledger.violation("an unexpected answer to a list", f"{status} {page} {onward}")
+                break
+            entries += page["value"]
+            token = page.get("continuationToken")
+            onward = f"{path}?continuationToken={quote(token, safe='')}" if token else None
+        return entries
 
     async def _make_item(self) -> str:
         """Return the path of a new item in a new workspace."""
@@ -158,7 +201,7 @@ class Site:
         return f"{place}/{item['id']}"
 
     async def _call(
-        self, face: Face, method: str, path: str, body: object = None
+        self, face: Face, method: str, path: str, body: object = None, more: Mapping[str, str] = NO_HEADERS
     ) -> tuple[int, Mapping[str, str], Any]:
         """Return status, headers and decoded body. Raises Down; a 5xx is noted as a broken promise."""
         if self._session is None:
@@ -166,7 +209,7 @@ class Site:
         headers = self._credentials.core if face is Face.CORE else self._credentials.host
         try:
             async with self._session.request(
-                method, URL(path, encoded=True), json=body, headers=headers
+                method, URL(path, encoded=True), json=body, headers={**headers, **more}
             ) as response:
                 is_json = response.content_type == "application/json"
                 content = await response.json() if is_json else None

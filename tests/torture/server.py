@@ -50,6 +50,13 @@ class Credentials:
         )
 
 
+def clock_headers(data: Path) -> dict[str, str]:
+    """Return the headers of who may move the clock on, good for a day."""
+    issuer = Issuer(Keys.open(data), SystemClock(), Home.open(data))
+    token = issuer.core_token("admin", scopes=("Clock.ReadWrite.All",), lifetime=timedelta(days=1))
+    return {"Authorization": f"Bearer {token}"}
+
+
 def twins_headers(data: Path) -> dict[str, str]:
     """Return the headers of a Data Owner, good for a day."""
     issuer = Issuer(Keys.open(data), SystemClock(), Home.open(data))
