@@ -17,7 +17,7 @@ from tests.stores.builders import NOW, a_claim, a_job
 from weft.engine.jobs import Changes, ErrorDetail, Job, JobError, JobKey, Move, Progress, WhenLost
 from weft.engine.lifecycle import State
 from weft.stores.sqlite import SqliteStore
-from weft.stores.sqlite.rows import instant, micros
+from weft.stores.sqlite.values import instant, micros
 
 _numbers = count(1)
 

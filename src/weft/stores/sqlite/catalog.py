@@ -13,7 +13,8 @@ from weft.catalog.ports import Reached
 from weft.catalog.principals import KnownPrincipal
 from weft.stores.queries import load
 from weft.stores.sqlite.roles import give_role
-from weft.stores.sqlite.rows import Bindings, Row, item_of, json_array, micros, workspace_of
+from weft.stores.sqlite.rows import item_of, workspace_of
+from weft.stores.sqlite.values import Bindings, Row, json_text, micros
 
 SQL = load("weft.stores.sqlite", "catalog.sql")
 
@@ -148,7 +149,7 @@ def workspaces(
     wanted: Bindings = {
         "tenant": tenant,
         "principal": principal,
-        "roles": None if roles is None else json_array(map(int, roles)),
+        "roles": None if roles is None else json_text(list(map(int, roles))),
         "after": after,
         "limit": limit,
     }
@@ -192,7 +193,7 @@ def hidden_items(db: Connection, before: datetime, limit: int) -> Sequence[Item]
 
 
 def items_of(db: Connection, ids: Collection[str]) -> Sequence[Item]:
-    return [item_of(row) for row in db.execute(SQL["items_of"], {"ids": json_array(ids)})]
+    return [item_of(row) for row in db.execute(SQL["items_of"], {"ids": json_text(list(ids))})]
 
 
 def item_named(db: Connection, workspace: str, type: str, display_name: str) -> str | None:
@@ -207,6 +208,6 @@ def definition(db: Connection, workspace: str, id: str) -> bytes:
 
 
 def definition_bytes(db: Connection, workspace: str, ids: Collection[str] | None) -> int:
-    wanted: Bindings = {"workspace": workspace, "ids": None if ids is None else json_array(ids)}
+    wanted: Bindings = {"workspace": workspace, "ids": None if ids is None else json_text(list(ids))}
     total: int = db.execute(SQL["definition_bytes"], wanted).get
     return total

@@ -17,7 +17,7 @@ from weft.catalog.errors import (
 )
 from weft.catalog.model import Folder, Within
 from weft.stores.queries import load
-from weft.stores.sqlite.rows import Bindings, Row, instant, micros
+from weft.stores.sqlite.values import Bindings, Row, instant, micros
 
 SQL = load("weft.stores.sqlite", "folders.sql")
 

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import msgspec
 from apsw import Connection
 
 from weft.catalog import scopes
 from weft.catalog.hosted_items import HostedItem, ItemKey, ItemState
 from weft.stores.queries import load
 from weft.stores.sqlite.jobs import close_scope
-from weft.stores.sqlite.rows import Bindings, Row, micros
+from weft.stores.sqlite.values import Bindings, Row, json_text, micros
 
 SQL = load("weft.stores.sqlite", "hosted_items.sql")
 
@@ -109,4 +108,4 @@ def _item_of(row: Row) -> HostedItem:
 
 
 def _listed(states: tuple[ItemState, ...]) -> str:
-    return msgspec.json.encode(states).decode()
+    return json_text(states)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-import msgspec
 from apsw import Connection, ConstraintError
 
 from weft.engine.crash import crash_point
@@ -15,16 +14,8 @@ from weft.engine.jobs import Job, JobKey, LogLine, Move, Progress, Room, WhenLos
 from weft.engine.lifecycle import State
 from weft.engine.ports import Claim, Duplicate
 from weft.stores.queries import load
-from weft.stores.sqlite.rows import (
-    INLINE_BYTES,
-    Bindings,
-    job_of,
-    line_of,
-    micros,
-    row_of,
-    row_of_claim,
-    row_of_move,
-)
+from weft.stores.sqlite.rows import INLINE_BYTES, job_of, line_of, row_of, row_of_claim, row_of_move
+from weft.stores.sqlite.values import Bindings, json_text, micros
 
 SQL = load("weft.stores.sqlite", "jobs.sql")
 
@@ -86,7 +77,7 @@ def move(db: Connection, move: Move) -> Job | None:
 def extend(
     db: Connection, worker: str, numbers: Sequence[int], until: datetime
 ) -> Sequence[tuple[JobKey, int]]:
-    named = msgspec.json.encode(numbers).decode()
+    named = json_text(numbers)
     held = db.execute(SQL["extend"], {"worker": worker, "numbers": named, "until": micros(until)})
     return [(JobKey(scope, id), epoch) for scope, id, epoch in held]
 
@@ -221,7 +212,7 @@ def open_scope(db: Connection, scope: str) -> bool:
     """Return whether *scope* was not known before. Raises ScopeClosed where it, or one above, is closed."""
     is_closed = db.execute(SQL["is_closed"], {"scope": scope}).get
     if is_closed is None:
-        above = msgspec.json.encode(_those_above(scope)).decode()
+        above = json_text(_those_above(scope))
         db.execute(SQL["open_scope"], {"scope": scope, "above": above})
         is_closed = not db.changes()
         if not is_closed:

@@ -9,7 +9,7 @@ from apsw import Connection
 
 from weft.catalog.model import Operation, OperationKind
 from weft.stores.queries import load
-from weft.stores.sqlite.rows import Row, instant, micros
+from weft.stores.sqlite.values import Row, instant, json_text, micros
 
 SQL = load("weft.stores.sqlite", "operations.sql")
 
@@ -23,7 +23,7 @@ def add_operation(db: Connection, operation: Operation) -> None:
             "principal": operation.principal,
             "kind": operation.kind,
             "workspace": operation.workspace,
-            "items": msgspec.json.encode(operation.items).decode(),
+            "items": json_text(operation.items),
             "created_at": micros(operation.created_at),
         },
     )

@@ -11,7 +11,7 @@ from weft.catalog.model import Role
 from weft.catalog.principals import KnownPrincipal, PrincipalKind
 from weft.catalog.roles import RoleAssignment
 from weft.stores.queries import load
-from weft.stores.sqlite.rows import Bindings, Row
+from weft.stores.sqlite.values import Bindings, Row
 
 SQL = load("weft.stores.sqlite", "roles.sql")
 

@@ -1,48 +1,30 @@
-"""Between rows and what they stand for: jobs, lines, workspaces, items; instants are whole microseconds."""
+"""Between rows and what they stand for: jobs, lines, workspaces, items."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
 from math import nan
-from typing import Any
-
-import msgspec
 
 from weft.catalog.model import Item, Workspace
 from weft.engine.jobs import Changes, Job, JobError, JobKey, LogLine, Move, Progress, WhenLost
 from weft.engine.lifecycle import State
 from weft.engine.ports import Claim
-
-Row = tuple[Any, ...]
-Bindings = dict[str, int | float | str | bytes | None]
+from weft.stores.sqlite.values import (
+    Bindings,
+    Row,
+    error_of,
+    instant,
+    instant_or_none,
+    json_text,
+    labels_of,
+    micros,
+    micros_or_none,
+)
 
 # A payload up to this size lies in the row of its job: one page then still holds several jobs.
 INLINE_BYTES = 1024
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _STATES = {state.value: state for state in State}
 _WHEN_LOST = {when.value: when for when in WhenLost}
-_encode = msgspec.json.Encoder().encode
-_labels_of = msgspec.json.Decoder(dict[str, str]).decode
-_error_of = msgspec.json.Decoder(JobError).decode
-
-
-def micros(at: datetime) -> int:
-    return (at - _EPOCH) // _MICROSECOND
-
-
-def instant(at: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=at)
-
-
-def _micros(at: datetime | None) -> int | None:
-    return None if at is None else (at - _EPOCH) // _MICROSECOND
-
-
-def _instant(at: int | None) -> datetime | None:
-    return None if at is None else _EPOCH + timedelta(microseconds=at)
 
 
 def job_of(row: Row) -> Job:
@@ -58,7 +40,7 @@ def job_of(row: Row) -> Job:
         queue=queue,
         kind=kind,
         payload=large if payload is None else payload,
-        labels=_labels_of(labels),
+        labels=labels_of(labels),
         fingerprint=fingerprint,
         submitted_by=submitted_by,
         when_lost=_WHEN_LOST[when_lost],
@@ -66,17 +48,17 @@ def job_of(row: Row) -> Job:
         submitted_at=instant(submitted_at),
         available_at=instant(available_at),
         number=number,
-        started_at=_instant(started_at),
-        ended_at=_instant(ended_at),
-        cancel_requested_at=_instant(cancel_requested_at),
+        started_at=instant_or_none(started_at),
+        ended_at=instant_or_none(ended_at),
+        cancel_requested_at=instant_or_none(cancel_requested_at),
         cancel_requested_by=cancel_requested_by,
         attempt=attempt,
         epoch=epoch,
         worker=worker,
-        lease_until=_instant(lease_until),
-        send_deadline=_instant(send_deadline),
+        lease_until=instant_or_none(lease_until),
+        send_deadline=instant_or_none(send_deadline),
         result=result,
-        error=None if error is None else _error_of(error),
+        error=None if error is None else error_of(error),
         progress=None if text is None else Progress(_number(done), _number(total), text),
         unique=unique_key or "",
         family="" if family is None else above(scope),
@@ -95,19 +77,19 @@ def row_of(job: Job) -> Bindings:
         "state": job.state,
         "submitted_at": micros(job.submitted_at),
         "available_at": micros(job.available_at),
-        "started_at": _micros(job.started_at),
-        "ended_at": _micros(job.ended_at),
-        "cancel_requested_at": _micros(job.cancel_requested_at),
+        "started_at": micros_or_none(job.started_at),
+        "ended_at": micros_or_none(job.ended_at),
+        "cancel_requested_at": micros_or_none(job.cancel_requested_at),
         "cancel_requested_by": job.cancel_requested_by,
         "attempt": job.attempt,
         "epoch": job.epoch,
         "worker": job.worker,
-        "lease_until": _micros(job.lease_until),
-        "send_deadline": _micros(job.send_deadline),
+        "lease_until": micros_or_none(job.lease_until),
+        "send_deadline": micros_or_none(job.send_deadline),
         "when_lost": job.when_lost,
         "submitted_by": job.submitted_by,
         "fingerprint": job.fingerprint,
-        "labels": _labels_text(job.labels),
+        "labels": json_text(dict(job.labels)),
         "progress_done": None if progress is None else progress.done,
         "progress_total": None if progress is None else progress.total,
         "progress_text": None if progress is None else progress.text,
@@ -130,12 +112,12 @@ def row_of_move(move: Move) -> Bindings:
         "target": move.target,
         "epoch": move.epoch,
         "cancel_requested": move.cancel_requested,
-        "started_at": _micros(changes.started_at),
-        "ended_at": _micros(changes.ended_at),
-        "cancel_requested_at": _micros(changes.cancel_requested_at),
+        "started_at": micros_or_none(changes.started_at),
+        "ended_at": micros_or_none(changes.ended_at),
+        "cancel_requested_at": micros_or_none(changes.cancel_requested_at),
         "cancel_requested_by": changes.cancel_requested_by,
-        "available_at": _micros(changes.available_at),
-        "send_deadline": _micros(changes.send_deadline),
+        "available_at": micros_or_none(changes.available_at),
+        "send_deadline": micros_or_none(changes.send_deadline),
         "adds_attempt": changes.adds_attempt,
         "adds_loss": changes.adds_loss,
         "releases_lease": changes.releases_lease,
@@ -162,11 +144,6 @@ def row_of_claim(claim: Claim) -> Bindings:
 def line_of(row: Row) -> LogLine:
     number, at, level, text = row
     return LogLine(number, instant(at), level, text)
-
-
-def json_array(values: Iterable[str] | Iterable[int]) -> str:
-    """Return what `json_each` of SQLite lists."""
-    return _encode(list(values)).decode()
 
 
 def workspace_of(row: Row) -> Workspace:
@@ -207,12 +184,8 @@ def _family(job: Job) -> str | None:
     return job.family or None
 
 
-def _labels_text(labels: Mapping[str, str]) -> str:
-    return _encode(dict(labels)).decode()
-
-
 def _error_text(error: JobError | None) -> str | None:
-    return None if error is None else _encode(error).decode()
+    return None if error is None else json_text(error)
 
 
 def _number(value: float | None) -> float:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-import msgspec
 from apsw import Connection
 
 from weft.engine.crash import crash_point
@@ -16,13 +15,21 @@ from weft.engine.ports import Duplicate
 from weft.engine.schedules import Fate, Occurrence, Schedule, TooManySchedules
 from weft.stores.queries import load
 from weft.stores.sqlite import jobs
-from weft.stores.sqlite.rows import Bindings, Row, instant, micros
+from weft.stores.sqlite.values import (
+    Bindings,
+    Row,
+    instant,
+    instant_or_none,
+    json_text,
+    labels_of,
+    micros,
+    micros_or_none,
+)
 
 SQL = load("weft.stores.sqlite", "schedules.sql")
 
 _LAST_INSTANT = 2**63 - 1
 _FATES = {fate.value: fate for fate in Fate}
-_labels_of = msgspec.json.Decoder(dict[str, str]).decode
 
 # ---- writes
 
@@ -98,7 +105,7 @@ def due_schedules(db: Connection, until: datetime, limit: int) -> Sequence[Sched
 
 
 def next_due(db: Connection) -> datetime | None:
-    return _instant(db.execute(SQL["next_due"]).get)
+    return instant_or_none(db.execute(SQL["next_due"]).get)
 
 
 def occurrences(
@@ -118,8 +125,8 @@ def _go_on(db: Connection, schedule: Schedule, next_due: datetime | None) -> boo
         {
             "number": schedule.number,
             "revision": schedule.revision,
-            "due": _micros(schedule.next_due),
-            "next_due": _micros(next_due),
+            "due": micros_or_none(schedule.next_due),
+            "next_due": micros_or_none(next_due),
         },
     )
     return bool(db.changes())
@@ -143,9 +150,9 @@ def _row_of(schedule: Schedule) -> Bindings:
         "configuration": schedule.configuration,
         "payload": schedule.payload,
         "owner": schedule.owner,
-        "labels": msgspec.json.encode(dict(schedule.labels)).decode(),
+        "labels": json_text(dict(schedule.labels)),
         "created_at": micros(schedule.created_at),
-        "next_due": _micros(schedule.next_due),
+        "next_due": micros_or_none(schedule.next_due),
         "revision": schedule.revision,
     }
 
@@ -163,9 +170,9 @@ def _schedule_of(row: Row) -> Schedule:
         configuration=configuration,
         payload=payload,
         owner=owner,
-        labels=_labels_of(labels),
+        labels=labels_of(labels),
         created_at=instant(created_at),
-        next_due=_instant(next_due),
+        next_due=instant_or_none(next_due),
         revision=revision,
         number=number,
     )
@@ -178,18 +185,10 @@ def _row_of_occurrence(schedule: Schedule, occurrence: Occurrence) -> Bindings:
         "fate": occurrence.fate,
         "job": occurrence.job,
         "count": occurrence.count,
-        "last": _micros(occurrence.last),
+        "last": micros_or_none(occurrence.last),
     }
 
 
 def _occurrence_of(row: Row) -> Occurrence:
     due, fate, job, count, last = row
-    return Occurrence(due=instant(due), fate=_FATES[fate], job=job, count=count, last=_instant(last))
-
-
-def _micros(at: datetime | None) -> int | None:
-    return None if at is None else micros(at)
-
-
-def _instant(at: int | None) -> datetime | None:
-    return None if at is None else instant(at)
+    return Occurrence(due=instant(due), fate=_FATES[fate], job=job, count=count, last=instant_or_none(last))

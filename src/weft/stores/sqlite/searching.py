@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -14,7 +13,8 @@ from weft.engine.jobs import Job, JobKey
 from weft.engine.lifecycle import FINAL, State
 from weft.engine.ports import Found, Place, Search, Span
 from weft.stores.queries import load
-from weft.stores.sqlite.rows import Bindings, instant, job_of, micros
+from weft.stores.sqlite.rows import job_of
+from weft.stores.sqlite.values import Bindings, instant, json_text, labels_of, micros, micros_or_none
 
 SQL = load("weft.stores.sqlite", "searching.sql")
 
@@ -34,7 +34,6 @@ Spot = tuple[int, int]
 
 _lanes_of = msgspec.json.Decoder(list[list[Spot]]).decode
 _numbers_of = msgspec.json.Decoder(list[int]).decode
-_labels_of = msgspec.json.Decoder(dict[str, str]).decode
 
 
 def search(db: Connection, search: Search, most_looked_at: int = MOST_LOOKED_AT) -> Found:
@@ -115,7 +114,7 @@ class _Walk:
         """Look at the next jobs of *lanes*, *most* in all or a few of each; return at how many."""
         size = max(LEAST_AT_ONCE, min(max(lane.size for lane in lanes), most // len(lanes)))
         named = [(*lane.name, *lane.edge) for lane in lanes if lane.edge is not None]
-        bindings: Bindings = {"lanes": _text(named), "size": size, "bound": self._bound}
+        bindings: Bindings = {"lanes": json_text(named), "size": size, "bound": self._bound}
         if self._search.by_end and self._search.scopes is not None:
             bindings["queue"] = self._search.queue
         walked = _lanes_of(self._db.execute(SQL[self._statement()], bindings).get)
@@ -134,7 +133,7 @@ class _Walk:
         return f"{lane}{key}_{'oldest' if search.oldest_first else 'newest'}_first"
 
     def _fitting(self, numbers: Sequence[int]) -> set[int]:
-        fitting = self._db.execute(SQL["fitting"], self._filter | {"numbers": _text(numbers)}).get
+        fitting = self._db.execute(SQL["fitting"], self._filter | {"numbers": json_text(numbers)}).get
         found = _numbers_of(fitting)
         if not self._search.text.isascii():
             found = self._with_text(found)
@@ -144,8 +143,8 @@ class _Walk:
         """Return those that hold the text: SQLite knows the two cases of ASCII letters only."""
         wanted = self._search.text.lower()
         found = []
-        for number, *texts, labels in self._db.execute(SQL["texts"], {"numbers": _text(numbers)}):
-            named = _labels_of(labels)
+        for number, *texts, labels in self._db.execute(SQL["texts"], {"numbers": json_text(numbers)}):
+            named = labels_of(labels)
             texts += [named.get(name) for name in self._search.text_labels]
             if any(wanted in text.lower() for text in texts if text is not None):
                 found.append(number)
@@ -154,7 +153,7 @@ class _Walk:
 
 def _lanes(db: Connection, search: Search) -> list[tuple[int, str | None]]:
     names = search.families if search.scopes is None else search.scopes
-    numbers = _numbers_of(db.execute(SQL["numbers_of"], {"names": _text(sorted(set(names)))}).get)
+    numbers = _numbers_of(db.execute(SQL["numbers_of"], {"names": json_text(sorted(set(names)))}).get)
     if search.scopes is not None:
         return [(number, None) for number in numbers]
     states = search.states or frozenset(State)
@@ -168,17 +167,17 @@ def _filter_of(search: Search) -> Bindings:
     labels = [f"{name}={value}" for name, values in search.labels.items() for value in values]
     return {
         "queue": search.queue,
-        "states": _text([state.value for state in search.states]) if search.states else None,
-        "kinds": _text(search.kinds) if search.kinds else None,
+        "states": json_text([state.value for state in search.states]) if search.states else None,
+        "kinds": json_text(search.kinds) if search.kinds else None,
         "started_since": since,
         "started_until": until,
-        "ended_since": _micros(search.ended.since),
-        "ended_until": _micros(search.ended.until),
+        "ended_since": micros_or_none(search.ended.since),
+        "ended_until": micros_or_none(search.ended.until),
         "label_names": len(search.labels),
-        "labels": _text(labels),
+        "labels": json_text(labels),
         "text": _pattern(search.text) if search.text else None,
-        "text_in_json": _pattern(_text(search.text)[1:-1]),
-        "text_labels": _text(search.text_labels),
+        "text_in_json": _pattern(json_text(search.text)[1:-1]),
+        "text_labels": json_text(search.text_labels),
     }
 
 
@@ -189,17 +188,9 @@ def _pattern(text: str) -> str:
 
 
 def _bounds(span: Span) -> tuple[int, int]:
-    since, until = _micros(span.since), _micros(span.until)
+    since, until = micros_or_none(span.since), micros_or_none(span.until)
     return (_FIRST if since is None else since, _LAST if until is None else until)
 
 
-def _micros(at: datetime | None) -> int | None:
-    return None if at is None else micros(at)
-
-
 def _read(db: Connection, statement: str, name: str, wanted: Iterable[object]) -> list[Job]:
-    return [job_of(row) for row in db.execute(statement, {name: _text(list(wanted))})]
-
-
-def _text(value: object) -> str:
-    return msgspec.json.encode(value).decode()
+    return [job_of(row) for row in db.execute(statement, {name: json_text(list(wanted))})]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-import msgspec
 from apsw import Connection
 
 from weft.engine.jobs import Job
 from weft.stores.queries import load
-from weft.stores.sqlite.rows import Bindings, job_of
+from weft.stores.sqlite.rows import job_of
+from weft.stores.sqlite.values import Bindings, json_text
 
 SQL = load("weft.stores.sqlite", "watching.sql")
 
@@ -19,19 +19,15 @@ def last_number(db: Connection) -> int:
 
 
 def live_numbers(db: Connection, families: Collection[str], limit: int) -> Sequence[int]:
-    wanted: Bindings = {"families": _text(families), "limit": limit}
+    wanted: Bindings = {"families": json_text(list(families)), "limit": limit}
     return [number for (number,) in db.execute(SQL["live_numbers"], wanted)]
 
 
 def jobs_after(db: Connection, families: Collection[str], after: int, limit: int) -> Sequence[Job]:
-    wanted: Bindings = {"families": _text(families), "after": after, "limit": limit}
+    wanted: Bindings = {"families": json_text(list(families)), "after": after, "limit": limit}
     return [job_of(row) for row in db.execute(SQL["after"], wanted)]
 
 
 def jobs_among(db: Connection, families: Collection[str], numbers: Collection[int]) -> Sequence[Job]:
-    wanted: Bindings = {"families": _text(families), "numbers": _text(numbers)}
+    wanted: Bindings = {"families": json_text(list(families)), "numbers": json_text(list(numbers))}
     return [job_of(row) for row in db.execute(SQL["among"], wanted)]
-
-
-def _text(values: Collection[object]) -> str:
-    return msgspec.json.encode(sorted(values, key=str)).decode()

@@ -8,15 +8,22 @@ import msgspec
 from apsw import Connection
 
 from weft.catalog.webhooks import News, Webhook
-from weft.engine.jobs import Job, JobError, JobKey, WhenLost
+from weft.engine.jobs import Job, JobKey, WhenLost
 from weft.engine.lifecycle import State
 from weft.stores.queries import load
-from weft.stores.sqlite.rows import Bindings, Row, instant, micros
+from weft.stores.sqlite.values import (
+    Bindings,
+    Row,
+    error_of,
+    instant,
+    instant_or_none,
+    json_text,
+    labels_of,
+    micros,
+)
 
 SQL = load("weft.stores.sqlite", "webhooks.sql")
 
-_labels_of = msgspec.json.Decoder(dict[str, str]).decode
-_error_of = msgspec.json.Decoder(JobError).decode
 _states_of = msgspec.json.Decoder(list[State]).decode
 
 # ---- writes
@@ -80,7 +87,7 @@ def _row_of(webhook: Webhook) -> Bindings:
         "id": webhook.id,
         "url": webhook.url,
         "item": webhook.item,
-        "states": msgspec.json.encode(sorted(webhook.states)).decode(),
+        "states": json_text(sorted(webhook.states)),
         "enabled": webhook.enabled,
         "disabled_because": webhook.disabled_because,
     }
@@ -110,15 +117,15 @@ def _news_of(row: Row) -> News:
         queue="",
         kind=kind,
         payload=b"",
-        labels=_labels_of(labels),
+        labels=labels_of(labels),
         fingerprint=b"",
         submitted_by=by,
         when_lost=WhenLost.ADOPT,
         state=State(state),
         submitted_at=instant(submitted_at),
         available_at=instant(submitted_at),
-        started_at=None if started_at is None else instant(started_at),
-        ended_at=None if ended_at is None else instant(ended_at),
-        error=None if error is None else _error_of(error),
+        started_at=instant_or_none(started_at),
+        ended_at=instant_or_none(ended_at),
+        error=None if error is None else error_of(error),
     )
     return News(number, workspace, job)

@@ -14,7 +14,7 @@ from weft.stores.queries import load
 from weft.stores.sqlite.graph import keys
 from weft.stores.sqlite.graph.many import Row, put_many, rows_of
 from weft.stores.sqlite.graph.tally import Tally
-from weft.stores.sqlite.rows import micros
+from weft.stores.sqlite.values import micros
 from weft.twins.errors import RowsUnfit
 from weft.twins.graph import Section
 

@@ -11,7 +11,7 @@ import apsw
 from weft.stores.queries import load
 from weft.stores.sqlite.graph import keys
 from weft.stores.sqlite.graph.many import Row
-from weft.stores.sqlite.rows import instant
+from weft.stores.sqlite.values import instant
 from weft.twins.graph import Model, Relationship, Section, Twin
 
 SQL = load("weft.stores.sqlite.graph", "reading.sql")
