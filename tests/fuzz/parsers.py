@@ -22,6 +22,7 @@ from tests.conftest import ROOT
 TARGETS = (
     "ndjson", "dtdl", "manifest", "archive", "tokens", "jwks", "answers", "resolution", "settings", "forms",
     "paging", "blob_uris", "onelake_paths", "schedules", "notebooks",
+    "searches", "wishes", "webhook_urls",
 )  # fmt: skip
 SEEDS = Path(__file__).parent / "seeds"
 HUNG_SECONDS = 5

@@ -7,7 +7,17 @@ from importlib import import_module
 import pytest
 
 from tests.fuzz.parsers import SEEDS, TARGETS
-from tests.fuzz.targets import archive, blob_uris, forms, manifest, schedules, tokens
+from tests.fuzz.targets import (
+    archive,
+    blob_uris,
+    forms,
+    manifest,
+    schedules,
+    searches,
+    tokens,
+    webhook_urls,
+    wishes,
+)
 from weft.manifests.archive import files_in_archive
 from weft.manifests.errors import ManifestInvalid
 from weft.manifests.package import read_files
@@ -71,3 +81,22 @@ def test_the_schedules_of_the_seeds_are_accepted_but_the_odd_one(name: str) -> N
 )
 def test_the_blobs_of_the_seeds_are_named(name: str, is_named: bool) -> None:
     assert (blob_uris.named(_seed("blob_uris", name)) is not None) == is_named
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (SEEDS / "searches").iterdir()))
+def test_the_searches_of_the_seeds_are_understood_but_the_odd_one(name: str) -> None:
+    assert (searches.asked(_seed("searches", name)) is None) == (name == "odd")
+
+
+@pytest.mark.parametrize(
+    ("name", "key"), [("waits", "nightly-2026-11-22"), ("same", 'a"b'), ("quoted", None), ("odd", None)]
+)
+def test_the_keys_of_the_seeds_are_read(name: str, key: str | None) -> None:
+    found = wishes.key_of(_seed("wishes", name))
+
+    assert (found.text if found else None) == key
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (SEEDS / "webhook_urls").iterdir()))
+def test_webhooks_of_the_seeds_are_let_through_but_where_none_may_go(name: str) -> None:
+    assert webhook_urls.is_let_through(_seed("webhook_urls", name)) == (name not in ("odd", "plain"))
