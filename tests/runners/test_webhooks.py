@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -43,8 +43,11 @@ class Kept:
             raise StoreUnavailable("disk full")
         return self.webhook_kept
 
-    async def change_webhook(self, webhook: Webhook) -> bool:
-        self.webhook_kept = webhook
+    async def disable_webhook(self, webhook: Webhook, because: str) -> bool:
+        kept = self.webhook_kept
+        if kept is None or kept.url != webhook.url:
+            return False
+        self.webhook_kept = replace(kept, enabled=False, disabled_because=because)
         return True
 
 
@@ -100,6 +103,7 @@ class Receiver:
         self.heads: list[bytes] = []
         self.bodies: list[bytes] = []
         self.port = 0
+        self.meanwhile: Callable[[], None] = lambda: None
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -111,6 +115,7 @@ class Receiver:
             )
             self.heads.append(head)
             self.bodies.append(await reader.readexactly(length))
+            self.meanwhile()
             if self.silent:
                 await reader.read()
             writer.write(self.answer)
@@ -231,6 +236,20 @@ async def test_a_receiver_that_is_gone_disables_the_webhook(receiver: Receiver) 
     assert isinstance(later, Failed)
     assert later.error.code == "WebhookDisabled"
     assert len(receiver.heads) == 1
+
+
+async def test_a_receiver_that_is_gone_says_nothing_of_the_one_that_took_its_place(
+    receiver: Receiver,
+) -> None:
+    receiver.answer = b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"
+    kept = at(receiver)
+    moved = replace(a_webhook("http://127.0.0.1:1/new"), states=frozenset({State.COMPLETED}))
+    receiver.meanwhile = lambda: setattr(kept, "webhook_kept", moved)
+
+    outcome = await deliver(kept)
+
+    assert isinstance(outcome, Again)
+    assert kept.webhook_kept == moved
 
 
 async def test_a_receiver_that_says_nothing_is_left_after_the_time(receiver: Receiver) -> None:

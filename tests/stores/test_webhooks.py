@@ -94,6 +94,22 @@ async def test_what_may_change_of_a_webhook_changes(home: Store) -> None:
     assert not await home.change_webhook(a_webhook("h9"))
 
 
+async def test_a_webhook_is_disabled_only_while_it_goes_where_it_went(home: Store) -> None:
+    known = a_webhook(url="https://old", disabled_because="")
+    await home.add_webhook(known, most=1)
+    moved = replace(known, url="https://new")
+    await home.change_webhook(moved)
+
+    late = await home.disable_webhook(known, "gone")
+    untouched = await home.webhook("h1")
+    now = await home.disable_webhook(moved, "gone")
+
+    assert (late, untouched) == (False, replace(moved, number=1))
+    assert now
+    assert await home.webhook("h1") == replace(moved, enabled=False, disabled_because="gone", number=1)
+    assert not await home.disable_webhook(a_webhook("h9"), "gone")
+
+
 async def test_a_deleted_webhook_is_gone(home: Store) -> None:
     await home.add_webhook(a_webhook(), most=1)
     known = await home.any_webhook()

@@ -16,6 +16,7 @@ from uuid import UUID
 from weft.catalog import scopes
 from weft.catalog.catalog import Catalog, random_id
 from weft.catalog.errors import CatalogError
+from weft.catalog.locks import Locks
 from weft.catalog.model import Principal, Role
 from weft.catalog.webhook_addresses import UrlPolicy
 from weft.engine.crash import crash_point
@@ -101,6 +102,9 @@ class WebhookStore(Protocol):
     async def change_webhook(self, webhook: Webhook) -> bool:
         """Keep url, item, states, enabled and disabled_because as *webhook* has them; False: it is gone."""
 
+    async def disable_webhook(self, webhook: Webhook, because: str) -> bool:
+        """Keep why it is disabled; False: it is gone, or goes to another url than *webhook* by now."""
+
     async def delete_webhook(self, id: str) -> bool: ...
 
     async def news(self, limit: int) -> Sequence[News]:
@@ -153,6 +157,7 @@ class Webhooks:
         self._policy = policy
         self._changed = changed
         self._new_id = new_id
+        self._changes = Locks()
 
     async def create(
         self,
@@ -201,13 +206,17 @@ class Webhooks:
             raise WebhookNotFound(id)
         return webhook
 
-    async def change(self, caller: Principal, wanted: Webhook) -> Webhook:
-        """Keep *wanted*, which came from `get`, in its place. Raises what `create` and `get` raise."""
-        await self._enter(caller, wanted.workspace, wanted.item)
-        self._policy.check(wanted.url)
-        changed = replace(wanted, disabled_because="")
-        if not await self._store.change_webhook(changed):
-            raise WebhookNotFound(wanted.id)
+    async def change(
+        self, caller: Principal, workspace: str, id: str, change: Callable[[Webhook], Webhook]
+    ) -> Webhook:
+        """Keep what *change* makes of it. Raises what `create`, `get` and *change* raise."""
+        async with self._changes.of(id):
+            wanted = change(await self.get(caller, workspace, id))
+            await self._enter(caller, workspace, wanted.item)
+            self._policy.check(wanted.url)
+            changed = replace(wanted, disabled_because="")
+            if not await self._store.change_webhook(changed):
+                raise WebhookNotFound(id)
         return changed
 
     async def delete(self, caller: Principal, workspace: str, id: str) -> None:

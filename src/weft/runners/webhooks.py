@@ -13,7 +13,6 @@ import socket
 import ssl
 from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -106,10 +105,11 @@ class WebhookRunner:
             return await self._later(run, error)
         because = f"The receiver answered with status {GONE}: it wants no more."
         try:
-            await self._store.change_webhook(replace(webhook, enabled=False, disabled_because=because))
+            is_disabled = await self._store.disable_webhook(webhook, because)
         except StoreUnavailable as unavailable:
             return Again(JobError("StoreUnavailable", unavailable.reason), STORE_AWAY)
-        return Failed(error)
+        # Where it goes elsewhere by now, that receiver has not been asked yet.
+        return Failed(error) if is_disabled else await self._later(run, error)
 
     async def _later(self, run: Run, error: JobError) -> Outcome:
         attempt, most = run.job.attempt, self._settings.attempts

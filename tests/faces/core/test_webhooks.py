@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from base64 import b64decode
 from collections.abc import Sequence
@@ -102,6 +103,25 @@ async def test_a_webhook_is_changed_in_what_is_given(served: Served, place: Plac
     assert (second.json()["itemId"], second.json()["url"]) == (None, "https://localhost/x")
     assert second.json() == (await served.call("GET", target)).json()
     assert "secret" not in second.json()
+
+
+async def test_changes_of_different_things_at_the_same_time_are_all_kept(
+    served: Served, place: Place
+) -> None:
+    target = f"{_hooks(place)}/{await served.made(_hooks(place), {'url': URL})}"
+    changes: list[dict[str, Any]] = [
+        {"enabled": False},
+        {"url": "https://localhost/x"},
+        {"statuses": ["Failed"]},
+    ]
+
+    answers = await asyncio.gather(*(served.call("PATCH", target, change) for change in changes))
+
+    shown = (await served.call("GET", target)).json()
+    assert [answer.status for answer in answers] == [200] * 3
+    assert {name: shown[name] for change in changes for name in change} == {
+        name: value for change in changes for name, value in change.items()
+    }
 
 
 async def test_a_deleted_webhook_is_gone(served: Served, place: Place) -> None:

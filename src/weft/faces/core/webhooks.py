@@ -128,17 +128,12 @@ async def get(call: Call) -> Response:
 
 async def update(call: Call) -> Response:
     raw = await call.body()
-    known = await _find(call)
+    known = await _find(call)  # that there is none is told first, whatever the body is
     request = decode(raw, UpdateWebhookRequest)
-    wanted = replace(
-        known,
-        url=known.url if request.url is UNSET else request.url,
-        item=known.item if request.item_id is UNSET else _item(request.item_id),
-        states=known.states if request.statuses is UNSET else _states(request.statuses),
-        enabled=known.enabled if request.enabled is UNSET else request.enabled,
-    )
     try:
-        changed = await _service(call).change(call.caller, wanted)
+        changed = await _service(call).change(
+            call.caller, known.workspace, known.id, lambda webhook: _changed(webhook, request)
+        )
     except UrlRefused as refused:
         raise _bad_url(refused) from None
     return answers.with_body(200, _shown(changed))
@@ -206,6 +201,17 @@ def _shown(webhook: Webhook) -> WebhookShown:
         enabled=webhook.enabled,
         disabled_because=webhook.disabled_because or None,
         created_date_time=mapping.utc(webhook.created_at),
+    )
+
+
+def _changed(webhook: Webhook, request: UpdateWebhookRequest) -> Webhook:
+    """Raises Refused."""
+    return replace(
+        webhook,
+        url=webhook.url if request.url is UNSET else request.url,
+        item=webhook.item if request.item_id is UNSET else _item(request.item_id),
+        states=webhook.states if request.statuses is UNSET else _states(request.statuses),
+        enabled=webhook.enabled if request.enabled is UNSET else request.enabled,
     )
 
 

@@ -367,6 +367,9 @@ class SqliteStore:
     async def change_webhook(self, webhook: Webhook) -> bool:
         return await self._writer.call(webhooks.change_webhook, webhook)
 
+    async def disable_webhook(self, webhook: Webhook, because: str) -> bool:
+        return await self._writer.call(webhooks.disable_webhook, webhook, because)
+
     async def delete_webhook(self, id: str) -> bool:
         return await self._writer.call(webhooks.delete_webhook, id)
 

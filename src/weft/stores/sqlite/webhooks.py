@@ -49,6 +49,11 @@ def change_webhook(db: Connection, webhook: Webhook) -> bool:
     return bool(db.changes())
 
 
+def disable_webhook(db: Connection, webhook: Webhook, because: str) -> bool:
+    db.execute(SQL["disable_webhook"], {"id": webhook.id, "url": webhook.url, "because": because})
+    return bool(db.changes())
+
+
 def delete_webhook(db: Connection, id: str) -> bool:
     db.execute(SQL["delete_webhook"], {"id": id})
     return bool(db.changes())

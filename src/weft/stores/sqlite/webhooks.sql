@@ -30,6 +30,9 @@ UPDATE webhooks
 SET url = :url, item = :item, states = :states, enabled = :enabled, disabled_because = :disabled_because
 WHERE id = :id
 
+-- name: disable_webhook
+UPDATE webhooks SET enabled = 0, disabled_because = :because WHERE id = :id AND url = :url
+
 -- name: delete_webhook
 DELETE FROM webhooks WHERE id = :id
 
