@@ -5,21 +5,17 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
-from weft.builtin.fabric_source import Block, NotFabricSource, blocks_of
 from weft.kit.errors import JobFailed
+from weft.notebooks import files
+from weft.notebooks.conversion import PARAMETERS_TAG
+from weft.notebooks.errors import NotFabricSource
+from weft.notebooks.git_source import CELL, PARAMETERS_CELL, Block, blocks_of
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-GIT_SOURCE: Final = "notebook-content.py"
-OTHER_LANGUAGES: Final = {
-    "notebook-content.sql": "Spark SQL",
-    "notebook-content.scala": "Scala",
-    "notebook-content.r": "R",
-}
 NOT_PYTHON: Final = {
     "sparksql": "Spark SQL",
     "spark": "Scala",
@@ -29,10 +25,9 @@ NOT_PYTHON: Final = {
     "csharp": "C#",
     "tsql": "T-SQL",
 }
-PARAMETERS_TAG: Final = "parameters"
 INJECTED_TAG: Final = "injected-parameters"
 
-_CODE_KINDS = frozenset({"CELL", "PARAMETERS CELL"})
+_CODE_KINDS = frozenset({CELL, PARAMETERS_CELL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +44,15 @@ def part_of(definition: Mapping[str, bytes]) -> str:
     """Return the path of the part that is the notebook. Raises JobFailed."""
     if not definition:
         raise no_definition()
-    by_kind = sorted(path for path in definition if PurePosixPath(path).suffix.lower() == ".ipynb")
-    if by_kind:
-        return next((path for path in by_kind if path == "notebook-content.ipynb"), by_kind[0])
-    if GIT_SOURCE in definition:
-        return GIT_SOURCE
-    for path, language in OTHER_LANGUAGES.items():
-        if path in definition:
-            raise JobFailed(
-                "LanguageNotSupported", f"{path}: {language} does not run here, only Python does."
-            )
-    paths = ", ".join(sorted(definition))
-    why = f"The definition has no part *.ipynb or {GIT_SOURCE}; it has {paths}."
-    raise JobFailed("NotebookInvalid", why)
+    path = files.notebook_among(definition)
+    if path is None:
+        paths = ", ".join(sorted(definition))
+        why = f"The definition has no part *.ipynb or {files.PYTHON}; it has {paths}."
+        raise JobFailed("NotebookInvalid", why)
+    language = files.OTHER_LANGUAGES.get(path)
+    if language is not None:
+        raise JobFailed("LanguageNotSupported", f"{path}: {language} does not run here, only Python does.")
+    return path
 
 
 def no_definition() -> JobFailed:
@@ -75,7 +66,7 @@ def cells_of(path: str, content: bytes) -> list[Cell]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise _invalid(path, "it is not UTF-8") from None
-    return list(_of_git_source(path, text) if path == GIT_SOURCE else _of_ipynb(path, text))
+    return list(_of_git_source(path, text) if path == files.PYTHON else _of_ipynb(path, text))
 
 
 def with_parameters(cells: Sequence[Cell], code: str) -> list[Cell]:
@@ -100,7 +91,7 @@ def _of_block(path: str, number: int, block: Block) -> Cell:
     other = NOT_PYTHON.get(str(block.metadata.get("language")).lower())
     if other is not None:
         raise JobFailed("LanguageNotSupported", f"{path}: cell {number} is {other}; only Python runs here.")
-    tags = {PARAMETERS_TAG} if block.kind == "PARAMETERS CELL" else set()
+    tags = {PARAMETERS_TAG} if block.kind == PARAMETERS_CELL else set()
     return Cell(number, block.source, frozenset(tags), _is_frozen(block.metadata))
 
 

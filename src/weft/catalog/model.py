@@ -88,6 +88,7 @@ class OperationKind(StrEnum):
 
     CREATE = "create"
     GET_DEFINITION = "get-definition"
+    GET_IPYNB = "get-ipynb"
     UPDATE_DEFINITION = "update-definition"
     EXPORT = "export"
 

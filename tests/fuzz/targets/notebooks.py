@@ -6,17 +6,21 @@ import ast
 
 import msgspec
 
-from weft.builtin.cells import GIT_SOURCE, cells_of, with_parameters
+from weft.builtin.cells import cells_of, with_parameters
 from weft.builtin.execution import as_code, parameters_of
 from weft.kit.errors import JobFailed
+from weft.notebooks import files
+from weft.notebooks.conversion import as_git_source, as_ipynb
+from weft.notebooks.errors import NotANotebook
 
-PATHS = {b"git": GIT_SOURCE, b"ipynb": "notebook-content.ipynb"}
+PATHS = {b"git": files.PYTHON, b"ipynb": "notebook-content.ipynb"}
 
 
 def run(data: bytes) -> None:
     kind, _, content = data.partition(b"\n")
     try:
         if kind in PATHS:
+            _converted(kind, content)
             _cells(PATHS[kind], content)
         elif kind == b"parameters":
             _parameters(content)
@@ -27,6 +31,15 @@ def run(data: bytes) -> None:
 def _check(failed: JobFailed) -> None:
     assert "\n" not in failed.message
     assert len(failed.message) < 2000
+
+
+def _converted(kind: bytes, content: bytes) -> None:
+    try:
+        path, text = as_git_source(content) if kind == b"ipynb" else (files.PYTHON, content)
+        there = as_ipynb(path, text)
+    except NotANotebook:
+        return
+    as_git_source(there)  # what has been read can be written and read again
 
 
 def _cells(path: str, content: bytes) -> None:

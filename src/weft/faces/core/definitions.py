@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from weft.catalog.model import OperationKind, Role
 from weft.contracts import core as wire
-from weft.faces.core import answers, items, operations
+from weft.faces.core import answers, items, notebook_definitions, operations
 from weft.faces.core.calls import Call
 from weft.faces.core.requests import definition_update, exported_items, metadata_of
 from weft.faces.http import shown
@@ -18,9 +18,10 @@ from weft.faces.parameters import bad_parameter
 async def get(call: Call) -> Response:
     item = await items.find(call, needs=Role.CONTRIBUTOR)
     definition = await operations.definition_of(call, item)
-    _check_format(call, definition)
     if operations.answers_later(OperationKind.GET_DEFINITION, item.type):
-        return await operations.accepted(call, OperationKind.GET_DEFINITION, item.workspace, [item.id])
+        kind = _kind_of_result(call, definition)
+        return await operations.accepted(call, kind, item.workspace, [item.id])
+    _check_format(call, definition)
     return answers.with_body(200, wire.ItemDefinitionResponse(definition))
 
 
@@ -49,6 +50,16 @@ async def export(call: Call) -> Response:
     ids = exported_items(await call.body())
     await call.core.catalog.exports.check(call.caller, workspace, ids)
     return await operations.accepted(call, OperationKind.EXPORT, workspace, ids)
+
+
+def _kind_of_result(call: Call, definition: wire.ItemDefinition) -> OperationKind:
+    """Return in which format a notebook is wanted. Raises Refused, DefinitionNotConvertible."""
+    format = notebook_definitions.format_named(call.query("format"))
+    if format is None or not notebook_definitions.is_convertible(definition):
+        _check_format(call, definition)
+        return OperationKind.GET_DEFINITION
+    notebook_definitions.in_format(definition, format)  # what can not be converted is told at once
+    return OperationKind.GET_IPYNB if format == notebook_definitions.IPYNB else OperationKind.GET_DEFINITION
 
 
 def _check_format(call: Call, definition: wire.ItemDefinition) -> None:

@@ -115,6 +115,16 @@ class CorruptedPayload(CoreError):
         self.payload = payload
 
 
+class DefinitionNotConvertible(CoreError):
+    """*part*, which is kept in another format than *format*, is not what its name says. *why* is a clause."""
+
+    def __init__(self, part: str, format: str, why: str) -> None:
+        super().__init__(part)
+        self.part = part
+        self.format = format
+        self.why = why
+
+
 class WorkspaceNameTaken(CoreError):
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -284,6 +294,11 @@ TABLE: dict[type[Exception], Row] = {
         lambda e: f"Another item of the type has the displayName {shown(e.name)}",
     ),
     CorruptedPayload: Row(400, "CorruptedPayload", lambda e: f"{e.field} is not Base64: {shown(e.payload)}"),
+    DefinitionNotConvertible: Row(
+        400,
+        "CorruptedPayload",
+        lambda e: f"{shown(e.part)} can not be given in the format {e.format}: {e.why}",
+    ),
     WorkspaceNameTaken: Row(
         409,
         "WorkspaceNameAlreadyExists",

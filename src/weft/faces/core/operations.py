@@ -12,13 +12,14 @@ from weft.catalog.exports import Exported
 from weft.catalog.model import Item, OperationKind, Role
 from weft.catalog.model import Operation as Begun
 from weft.contracts import core as wire
-from weft.faces.core import access, answers, mapping
+from weft.faces.core import access, answers, mapping, notebook_definitions
 from weft.faces.core.calls import Call, Operation
 
 # The item types, in lower case, for which clients of the service know that the answer comes later: they poll.
 LATER: Mapping[OperationKind, frozenset[str]] = {
     OperationKind.CREATE: frozenset({"notebook"}),
     OperationKind.GET_DEFINITION: frozenset({"notebook"}),
+    OperationKind.GET_IPYNB: frozenset({"notebook"}),
     OperationKind.UPDATE_DEFINITION: frozenset({"notebook"}),
 }
 LONGEST_RETRY_AFTER_SECONDS = 20
@@ -80,9 +81,18 @@ async def _created(call: Call, known: Begun) -> wire.Item:
     return mapping.item(item)
 
 
-async def _defined(call: Call, known: Begun) -> wire.ItemDefinitionResponse:
+async def _as_git_source(call: Call, known: Begun) -> wire.ItemDefinitionResponse:
+    return await _defined(call, known, notebook_definitions.GIT_SOURCE)
+
+
+async def _as_ipynb(call: Call, known: Begun) -> wire.ItemDefinitionResponse:
+    return await _defined(call, known, notebook_definitions.IPYNB)
+
+
+async def _defined(call: Call, known: Begun, format: str) -> wire.ItemDefinitionResponse:
     item = await _readable(call, known, known.items[0])
-    return wire.ItemDefinitionResponse(await definition_of(call, item))
+    definition = await definition_of(call, item)
+    return wire.ItemDefinitionResponse(notebook_definitions.in_format(definition, format))
 
 
 async def _exported(call: Call, known: Begun) -> wire.BulkExportItemDefinitionsResponse:
@@ -111,7 +121,8 @@ async def _readable(call: Call, known: Begun, id: str) -> Item:
 
 RESULTS: Mapping[OperationKind, Callable[[Call, Begun], Awaitable[object]]] = {
     OperationKind.CREATE: _created,
-    OperationKind.GET_DEFINITION: _defined,
+    OperationKind.GET_DEFINITION: _as_git_source,
+    OperationKind.GET_IPYNB: _as_ipynb,
     OperationKind.UPDATE_DEFINITION: _nothing,
     OperationKind.EXPORT: _exported,
 }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from weft.builtin.fabric_source import Block, NotFabricSource, blocks_of
+from weft.notebooks.errors import NotFabricSource
+from weft.notebooks.git_source import Block, blocks_of
 
 HEAD = "# Fabric notebook source\n\n"
 CELL = "# CELL ********************\n\n"
