@@ -121,6 +121,13 @@ def test_a_job_that_raised_shows_where_and_why_below_its_error(
     assert cause == "    Cause: ZeroDivisionError: division by zero"
 
 
+def test_a_traceback_of_many_lines_is_shown_as_such(weft: Weft, place: Place) -> None:
+    done = weft("job", "run", *place, "recite", "--wait")
+
+    assert done.code == 3
+    assert done.out.endswith("Tangled: the yarn is tangled\n    Cell 1:\n      knit()\n    \\x1b[31mred\n")
+
+
 def test_a_cancelled_job_exits_with_4(weft: Weft, place: Place) -> None:
     job = weft("job", "run", *place, "hang").out.strip()
 
@@ -211,6 +218,15 @@ def test_an_unknown_job_type_is_an_error(weft: Weft, place: Place) -> None:
         f"weft: the server hosts no job type nonsense for items of type {ITEM_TYPE}; "
         "write it out as its workload names it: InvalidJobType: "
     )
+
+
+def test_a_published_type_without_jobs_is_told_how_it_gets_one(weft: Weft, place: Place) -> None:
+    assert weft("item", "create", place[0], "flow", "--type", "DataPipeline").code == 0
+
+    done = weft("job", "run", place[0], "flow", "Pipeline")
+
+    assert done.code == 1
+    assert "or give it one with weft up --map DataPipeline=TYPE/JOB: InvalidJobType: " in done.err
 
 
 def test_an_item_type_that_no_workload_has_is_an_error(weft: Weft, place: Place) -> None:

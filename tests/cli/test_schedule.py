@@ -9,7 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.cli.conftest import Weft
+from tests.cli.conftest import Weft, weft_at
+from tests.client.scripted import Say, scripted
 from weft.catalog.ids import is_canonical
 from weft.cli.scheduling import When, new_configuration
 
@@ -134,6 +135,54 @@ def test_what_is_not_said_of_a_new_schedule_begins_soon_and_lasts_long() -> None
     }
 
 
+@pytest.mark.parametrize(("second", "begins_at"), [(54, "07:12:00"), (55, "07:13:00"), (59, "07:13:00")])
+def test_a_new_schedule_does_not_begin_before_the_server_hears_of_it(second: int, begins_at: str) -> None:
+    configuration = new_configuration(When(cron=5), NOW.replace(second=second))
+
+    assert isinstance(configuration, dict)
+    assert configuration["startDateTime"] == f"2026-04-27T{begins_at}"
+
+
+MOVED = {"nowUtc": "2027-05-04T05:10:30.5", "movedBySeconds": 259200.0}
+NOT_MOVABLE = {"errorCode": "FeatureNotAvailable", "message": "The clock of this server cannot be moved"}
+MADE = {
+    "id": NOWHERE,
+    "enabled": True,
+    "createdDateTime": "2027-05-04T05:10:30.6",
+    "configuration": {},
+    "owner": {"id": NOWHERE, "type": "User"},
+}
+
+
+async def created_where(clock: Say, *options: str) -> dict[str, Any]:
+    """Return the configuration that is sent to a server which answers *clock* about its time."""
+    named = (str(uuid4()), str(uuid4()), "answer")
+    async with scripted(clock, Say(201, MADE)) as server:
+        code, out, err = await weft_at(server.url, "schedule", "create", *named, "--cron", "5", *options)
+
+    assert (code, out, err) == (0, f"{NOWHERE}\n", "")
+    configuration: dict[str, Any] = json.loads(server.heard[-1].body)["configuration"]
+    return configuration
+
+
+async def test_a_new_schedule_begins_at_the_next_minute_of_a_clock_that_was_moved_on() -> None:
+    configuration = await created_where(Say(200, MOVED))
+
+    assert (configuration["startDateTime"], configuration["endDateTime"]) == (
+        "2027-05-04T05:11:00",
+        "2037-05-01T05:11:00",
+    )
+
+
+async def test_a_new_schedule_begins_soon_where_the_server_does_not_tell_of_its_clock() -> None:
+    before = datetime.now(UTC).replace(tzinfo=None)
+
+    configuration = await created_where(Say(403, NOT_MOVABLE))
+
+    begins_at = datetime.fromisoformat(configuration["startDateTime"])
+    assert timedelta(0) < begins_at - before < timedelta(minutes=2)
+
+
 def test_an_update_changes_what_is_said_and_nothing_else(weft: Weft, place: Place) -> None:
     id = created(weft, place, "--daily", "07:00", "--zone", "Europe/Zurich", "--payload", '{"n": 1}')
     before = shown(weft, place, id)
@@ -217,6 +266,8 @@ def test_the_history_tells_what_fired_and_what_was_missed(weft: Weft, place: Pla
         (["--weekly", "xyz", "--at", "07:00"], "'xyz' is no day"),
         (["--weekly", "m", "--at", "07:00"], "'m' is no day"),
         (["--monthly", "sixth-monday", "--at", "07:00"], "'sixth-monday' is neither"),
+        (["--monthly", "second", "--at", "07:00"], "'second' is neither"),
+        (["--monthly", "second-", "--at", "07:00"], "'second-' is neither"),
         (["--monthly", "first-xyz", "--at", "07:00"], "'xyz' is no day"),
         (["--config", "{", "--zone", "UTC"], "--zone does not go with it"),
         (["--config", "{"], "--config is not JSON"),
@@ -253,6 +304,7 @@ def test_what_makes_no_sense_is_a_wrong_use_and_nothing_is_created(
         (["create", "PLACE", "answer", "--daily", "7:5"], 1, "configuration.times[0]"),
         (["create", "PLACE", "answer", "--daily", "07:00", "--zone", "Bern"], 1, "localTimeZoneId"),
         (["create", "PLACE", "answer", "--daily", "07:00", "--start", "soon"], 1, "startDateTime"),
+        (["create", "PLACE", "answer", "--cron", "5", "--start", "9999-01-01T00:00:00Z"], 1, "startDateTime"),
     ],
 )
 def test_what_cannot_be_done_is_said(

@@ -32,6 +32,12 @@ def divide(ctx: JobContext, payload: dict[str, Any]) -> float:
         raise ValueError("no such share") from zero
 
 
+@workload.job(ITEM_TYPE, "recite")
+def recite(ctx: JobContext, payload: dict[str, Any]) -> None:
+    traceback = {"code": "Traceback", "message": "Cell 1:\n  knit()\n\x1b[31mred"}
+    raise JobFailed("Tangled", "the yarn is tangled", details=[traceback])
+
+
 @workload.job(ITEM_TYPE, "hang")
 def hang(ctx: JobContext, payload: dict[str, Any]) -> None:
     ctx.log.info("hanging")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -13,7 +14,7 @@ from weft.cli.connect import connect
 from weft.cli.errors import Misused
 from weft.cli.options import AsJson, Data, group
 from weft.cli.output import print_json, print_pairs
-from weft.client import Patience
+from weft.client import ApiError, Patience
 from weft.client.clock import Advanced, ClockState
 
 SCOPE = "Clock.ReadWrite.All"
@@ -57,6 +58,16 @@ def advance(
             return await client.clock.advance(seconds)
 
     _print(asyncio.run(call()), as_json=as_json)
+
+
+async def time_of_server(data: Path | None) -> datetime:
+    """Return the time that a schedule goes by: the server's, or ours where it does not tell a moved one."""
+    try:
+        async with connect(data, scopes=(SCOPE,)) as client:
+            shown = await client.clock.show()
+    except ApiError:
+        return datetime.now(UTC)
+    return datetime.fromisoformat(shown.now_utc).replace(tzinfo=UTC)
 
 
 def _seconds(text: str) -> int:

@@ -47,9 +47,10 @@ async def _type_of(client: WeftClient, place: Place) -> str | None:
 
 def _not_hosted(item_type: str, job_type: str | None, refused: ApiError) -> CommandFailed:
     if refused.code == "InvalidJobType":
+        mapped = "" if "." in item_type else f", or give it one with weft up --map {item_type}=TYPE/JOB"
         return CommandFailed(
             f"the server hosts no job type {job_type} for items of type {item_type}; "
-            f"write it out as its workload names it: {refused}"
+            f"write it out as its workload names it{mapped}: {refused}"
         )
     job = f"with job type {job_type} " if job_type is not None else ""
     other = "" if job_type is not None else "--type names another; "

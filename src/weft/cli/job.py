@@ -370,8 +370,9 @@ def _print_details(details: JobDetails, *, as_json: bool) -> None:
             ("error", _why(details)),
         ]
     )
-    for line in _error_details(details):
-        print(f"    {printable(line)}")
+    for detail in _error_details(details):
+        for line in detail.splitlines():
+            print(f"    {printable(line)}")
     if details.result is not None:
         print(f"result\n{pretty(details.result)}")
 
@@ -385,10 +386,11 @@ def _why(details: JobDetails) -> str | None:
 
 
 def _error_details(details: JobDetails) -> Iterator[str]:
-    """Yield a line for each detail of the error: the frames of a traceback as they are, innermost last."""
+    """Yield a text for each detail of the error: what a traceback holds as it is, innermost last."""
     fault = details.error or details.failure_reason
     for detail in (fault.more_details or ()) if fault is not None else ():
-        yield detail.message if detail.error_code == "Frame" else f"{detail.error_code}: {detail.message}"
+        as_it_is = detail.error_code in ("Frame", "Traceback")
+        yield detail.message if as_it_is else f"{detail.error_code}: {detail.message}"
 
 
 def _print_line(line: LogLine, *, as_json: bool) -> None:

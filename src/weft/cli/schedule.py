@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from msgspec import UNSET, Raw, UnsetType, json
 
 from weft.catalog.ids import is_uuid
+from weft.cli.clock import time_of_server
 from weft.cli.connect import connect
 from weft.cli.errors import Misused
 from weft.cli.names import find_item
@@ -52,12 +53,14 @@ def create(  # noqa: PLR0913 - each is an option of the command
 
     Say when with one of --cron, --daily, --weekly, --monthly and --config.
     """
-    configuration = new_configuration(when, datetime.now(UTC))
+    said = new_configuration(when, datetime.now(UTC))
     execution_data = UNSET if payload is None else read_payload(payload)
 
     async def call() -> ItemSchedule:
         async with connect(data) as client:
             place = await find_item(client, workspace, item)
+            begins_soon = when.config is None and when.start is None
+            configuration = new_configuration(when, await time_of_server(data)) if begins_soon else said
             return await client.schedules.create(
                 *place, jobtype, configuration, enabled=not disabled, execution_data=execution_data
             )

@@ -16,6 +16,7 @@ from weft.cli.payload import read_payload
 from weft.contracts.core import Weekday, WeekIndex
 
 FOREVER_YEARS = 10
+NEAR = timedelta(seconds=5)
 
 
 @Parameter(name="*")
@@ -163,7 +164,7 @@ def _occurrence(text: str) -> dict[str, Any]:
         return {"occurrenceType": "DayOfMonth", "dayOfMonth": int(text)}
     week, _, day = text.partition("-")
     weeks = [one.value for one in WeekIndex if one.value.lower() == week.lower()]
-    if not weeks:
+    if not weeks or not day:
         raise Misused(f"--monthly: {text!r} is neither a day such as 31 nor one such as second-friday")
     return {
         "occurrenceType": "OrdinalWeekday",
@@ -173,16 +174,16 @@ def _occurrence(text: str) -> dict[str, Any]:
 
 
 def _full_minute(now: datetime) -> str:
-    """Return the next one: a start that has passed would fire at once."""
-    return _written(now.replace(second=0, microsecond=0) + timedelta(minutes=1))
+    """Return the next one that is not too near: a start that has passed would fire at once."""
+    return _written((now + NEAR).replace(second=0, microsecond=0) + timedelta(minutes=1))
 
 
 def _years_after(start: str, now: datetime) -> str:
+    lasts = timedelta(days=365 * FOREVER_YEARS)
     try:
-        begins_at = datetime.fromisoformat(start.removesuffix("Z")).replace(tzinfo=UTC)
-    except ValueError:
-        begins_at = now  # the server says what is wrong with the start
-    return _written(begins_at + timedelta(days=365 * FOREVER_YEARS))
+        return _written(datetime.fromisoformat(start.removesuffix("Z")).replace(tzinfo=UTC) + lasts)
+    except (ValueError, OverflowError):
+        return _written(now + lasts)  # the server says what is wrong with the start
 
 
 def _written(instant: datetime) -> str:
