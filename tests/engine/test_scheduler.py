@@ -32,7 +32,7 @@ from weft.engine.lifecycle import Event, State
 from weft.engine.ports import Clock
 from weft.engine.scheduler import MOST_ON_THE_WAY, Scheduler, TooFarAhead
 from weft.engine.schedules import Fate, Firing, Occurrence, Schedule, ScheduleNotFound, Schedules
-from weft.engine.timetables import Pattern
+from weft.engine.timetables import Pattern, Timetable
 from weft.stores.sqlite import SqliteStore
 
 GRACE = timedelta(minutes=5)
@@ -480,6 +480,26 @@ async def test_time_does_not_move_where_too_much_lies_on_the_way(place: Place, c
     assert (refused.value.to, refused.value.most) == (minutes(MOST_ON_THE_WAY), MOST_ON_THE_WAY)
     assert clock.now() == NOW
     assert await place.jobs() == []
+
+
+async def test_a_way_that_is_too_far_is_refused_before_all_schedules_were_counted(
+    place: Place, clock: SetClock
+) -> None:
+    for number in range(4):
+        await place.add(MINUTELY, id=f"s{number}")
+    counted: list[bytes] = []
+    read = place.schedules.read
+
+    def noted(configuration: bytes) -> Timetable:
+        counted.append(configuration)
+        return read(configuration)
+
+    place.schedules.read = noted
+
+    with pytest.raises(TooFarAhead):
+        await place.scheduler().advance(minutes(MOST_ON_THE_WAY * 3 // 4), clock.set)
+
+    assert len(counted) == 2
 
 
 async def test_time_stops_where_a_job_cannot_be_made(place: Place, clock: SetClock) -> None:

@@ -153,8 +153,8 @@ class Scheduler:
             if schedule.next_due is not None:
                 timetable = self._schedules.read(schedule.configuration)
                 on_the_way += 1 + count_between(timetable, schedule.next_due, to + timedelta.resolution)
-        if on_the_way > MOST_ON_THE_WAY:
-            raise TooFarAhead(to, MOST_ON_THE_WAY)
+            if on_the_way > MOST_ON_THE_WAY:  # at once: counting years for each of thousands takes minutes
+                raise TooFarAhead(to, MOST_ON_THE_WAY)
 
     async def _fire_due(self) -> Round:
         done = Round()
