@@ -96,6 +96,18 @@ def test_a_notebook_is_imported_shown_and_exported(fab: Fab, house: House, tmp_p
     assert shown["definition"]["parts"][0]["payload"]["cells"] == CELLS
     assert json.loads((target / source.name / "notebook-content.ipynb").read_text()) == NOTEBOOK
 
+    draft, copy = f"{desk}.Workspace/draft.Notebook", f"{desk}.Workspace/copy.Notebook"
+    fab.ok("mkdir", draft)  # gives a definition as it is kept in Git
+    drafted = json.loads(fab.ok("get", draft, "-q", "definition.parts[0].payload", "-f"))
+    fab.ok("export", draft, "-o", str(target), "-f")
+    fab.ok("cp", draft, copy, "-f")
+
+    [cell] = drafted["cells"]
+    assert cell["source"][0] == "# Welcome to your new notebook\n"
+    assert json.loads((target / "draft.Notebook" / "notebook-content.ipynb").read_text()) == drafted
+    [kept, copied] = [house.definition(workspace, house.item(workspace, name)) for name in ("draft", "copy")]
+    assert copied == kept
+
 
 def test_what_is_not_there_is_not_found_and_no_name_is_taken_twice(fab: Fab, house: House) -> None:
     desk = f"desk {uuid4()}"
