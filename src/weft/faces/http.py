@@ -95,7 +95,7 @@ async def read_json(request: Request, *, limit_bytes: int, seconds: float, heard
 def decode(raw: bytes, type: type[T]) -> T:
     """Return *raw* as *type*; raises Refused naming the field and the value that do not fit."""
     if not raw:
-        raise Refused(Refusal.BAD_BODY, "body", "the request needs a JSON body")
+        raise bad_body("body", "the request needs a JSON body")
     try:
         value: T = _decoder(cast(Hashable, type)).decode(raw)
     except (msgspec.ValidationError, msgspec.DecodeError, RecursionError) as fault:
@@ -123,13 +123,13 @@ def check_json(raw: bytes) -> None:
     try:
         text = raw.decode()
     except UnicodeDecodeError as fault:
-        raise _bad_body("body", f"the body is not UTF-8: byte {fault.start} does not fit") from None
-    if text[0] == "\ufeff":
-        raise _bad_body("body", "the body begins with a byte order mark")
+        raise bad_body("body", f"the body is not UTF-8: byte {fault.start} does not fit") from None
+    if text.startswith("\ufeff"):
+        raise bad_body("body", "the body begins with a byte order mark")
     try:
         value = _STRICT.decode(text)
     except json.JSONDecodeError as fault:
-        raise _bad_body("body", f"the body is not JSON: {fault.msg} at character {fault.pos}") from None
+        raise bad_body("body", f"the body is not JSON: {fault.msg} at character {fault.pos}") from None
     except RecursionError:
         raise _too_deep() from None
     _check_depth(raw)
@@ -216,7 +216,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     seen: set[str] = set()
     for name, _ in pairs:
         if name in seen:
-            raise _bad_body(_name(name), f"the member {shown(name)} occurs twice in one object")
+            raise bad_body(_name(name), f"the member {shown(name)} occurs twice in one object")
         seen.add(name)
     raise AssertionError("unreachable: a member occurs twice")
 
@@ -224,18 +224,18 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 def _integer(text: str) -> int:
     if len(text) <= 20 and SMALLEST_INTEGER <= (value := int(text)) <= GREATEST_INTEGER:
         return value
-    raise _bad_body("body", f"the integer {shown(text)} is beyond 64 bit")
+    raise bad_body("body", f"the integer {shown(text)} is beyond 64 bit")
 
 
 def _float(text: str) -> float:
     value = float(text)
     if value - value != 0:
-        raise _bad_body("body", f"the number {shown(text)} is beyond a 64 bit float")
+        raise bad_body("body", f"the number {shown(text)} is beyond a 64 bit float")
     return value
 
 
 def _no_constant(text: str) -> Never:
-    raise _bad_body("body", f"{text} is not JSON")
+    raise bad_body("body", f"{text} is not JSON")
 
 
 _STRICT: Final = json.JSONDecoder(
@@ -255,10 +255,10 @@ def _unsound_text(value: object) -> Refused:
     steps: list[str] = []
     text = _unsound(value, steps)
     if text is None:
-        return _bad_body("body", "the body holds an escape that is no character")
+        return bad_body("body", "the body holds an escape that is no character")
     path = "".join(reversed(steps)).removeprefix(".")
     what = "the character U+0000" if "\0" in text else "half a surrogate pair"
-    return _bad_body(path or "body", f"{path or 'the body'} holds {what}: {shown(text)}")
+    return bad_body(path or "body", f"{path or 'the body'} holds {what}: {shown(text)}")
 
 
 def _unsound(value: object, steps: list[str]) -> str | None:
@@ -306,10 +306,10 @@ def _misfit(raw: bytes, fault: str) -> Refused:
     named = _NAMED.search(said)
     if named:
         field = f"{path}.{named.group(1)}" if path else named.group(1)
-        return _bad_body(field, f"{field}: {said[:1].lower()}{said[1:]}")
+        return bad_body(field, f"{field}: {said[:1].lower()}{said[1:]}")
     field = path or "body"
     found = "" if "[...]" in path else f", found {shown(_at(raw, path))}"
-    return _bad_body(field, f"{field}: {said[:1].lower()}{said[1:]}{found}")
+    return bad_body(field, f"{field}: {said[:1].lower()}{said[1:]}{found}")
 
 
 def _at(raw: bytes, path: str) -> object:
@@ -322,12 +322,12 @@ def _at(raw: bytes, path: str) -> object:
     return value
 
 
-def _bad_body(field: str, message: str) -> Refused:
+def bad_body(field: str, message: str) -> Refused:
     return Refused(Refusal.BAD_BODY, field, message)
 
 
 def _too_deep() -> Refused:
-    return _bad_body("body", f"the body is nested deeper than {DEEPEST} levels")
+    return bad_body("body", f"the body is nested deeper than {DEEPEST} levels")
 
 
 def _too_large(limit_bytes: int) -> Refused:

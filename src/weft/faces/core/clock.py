@@ -14,7 +14,7 @@ from weft.engine.clock import ClockTooFar
 from weft.faces.core import access, answers, mapping
 from weft.faces.core.calls import Call, Operation
 from weft.faces.core.errors import ClockNotMovable
-from weft.faces.http import Refusal, Refused, decode
+from weft.faces.http import bad_body, decode
 
 MOST_SECONDS: Final = 10 * 366 * 24 * 3600
 
@@ -49,7 +49,7 @@ async def advance(call: Call) -> Response:
     try:
         fired = await advancing.advance(timedelta(seconds=request.seconds))
     except ClockTooFar as far:
-        raise Refused(Refusal.BAD_BODY, "seconds", f"seconds: {far}, as {request.seconds} would do") from None
+        raise bad_body("seconds", f"seconds: {far}, as {request.seconds} would do") from None
     return answers.with_body(200, Advanced(*_shown(advancing), fired))
 
 

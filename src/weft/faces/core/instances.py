@@ -22,7 +22,7 @@ from weft.faces.core import access, answers, mapping
 from weft.faces.core.calls import Call, Operation
 from weft.faces.core.errors import EXPECTED, answer
 from weft.faces.core.finding import Wanted, wanted
-from weft.faces.http import Refusal, Refused, canonical_uuid, decode
+from weft.faces.http import bad_body, canonical_uuid, decode
 
 PATH: Final = "/jobs/instances"
 MOST_AT_ONCE: Final = 1000
@@ -180,9 +180,7 @@ def _names(raw: bytes) -> list[InstanceName]:
     """Raises Refused."""
     names = decode(raw, BulkGetRequest).instances
     if len(names) > MOST_AT_ONCE:
-        raise Refused(
-            Refusal.BAD_BODY, "instances", f"instances has {len(names)} entries, {MOST_AT_ONCE} are allowed"
-        )
+        raise bad_body("instances", f"instances has {len(names)} entries, {MOST_AT_ONCE} are allowed")
     return [
         InstanceName(
             canonical_uuid(name.workspace_id, f"instances[{place}].workspaceId"),

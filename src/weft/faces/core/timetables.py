@@ -15,7 +15,7 @@ from tzlocal.windows_tz import win_tz
 from weft.contracts import core as wire
 from weft.engine import timetables
 from weft.engine.timetables import Daily, Every, Monthly, Pattern, Timetable, Weekly
-from weft.faces.http import Refusal, Refused, shown
+from weft.faces.http import Refused, bad_body, shown
 
 # Windows ids without an entry in CLDR, from which that table is made.
 LEGACY_ZONES: Final = {
@@ -138,4 +138,4 @@ def _iana_names() -> frozenset[str]:
 
 
 def _bad(field: str, message: str) -> Refused:
-    return Refused(Refusal.BAD_BODY, field, f"{field} {message}")
+    return bad_body(field, f"{field} {message}")

@@ -18,7 +18,7 @@ from weft.engine.jobs import Job
 from weft.engine.lifecycle import State
 from weft.faces.core import access, answers, mapping
 from weft.faces.core.calls import Call, Operation
-from weft.faces.http import Refusal, Refused, canonical_uuid, decode, shown
+from weft.faces.http import Refused, bad_body, canonical_uuid, decode, shown
 
 WEBHOOKS: Final = "/workspaces/{workspaceId}/webhooks"
 WEBHOOK: Final = f"{WEBHOOKS}/{{webhookId}}"
@@ -243,13 +243,12 @@ def _states(statuses: tuple[str, ...] | list[str]) -> frozenset[State]:
     for index, status in enumerate(statuses):
         if status not in known:
             field = f"statuses[{index}]"
-            raise Refused(
-                Refusal.BAD_BODY,
+            raise bad_body(
                 field,
                 f"{field} must be one of {', '.join(sorted(known))}, not {shown(status)}",
             )
     if not statuses:
-        raise Refused(Refusal.BAD_BODY, "statuses", "statuses is empty: it would never be told anything")
+        raise bad_body("statuses", "statuses is empty: it would never be told anything")
     return frozenset(state for state, status in mapping.STATUS.items() if status.value in statuses)
 
 
@@ -258,4 +257,4 @@ def _item(given: str | None) -> str | None:
 
 
 def _bad_url(refused: UrlRefused) -> Refused:
-    return Refused(Refusal.BAD_BODY, "url", f"url: {refused}")
+    return bad_body("url", f"url: {refused}")

@@ -9,7 +9,7 @@ import msgspec
 from starlette.responses import Response
 
 from weft.contracts import twins_graph as wire
-from weft.faces.http import Refusal, Refused, decode
+from weft.faces.http import bad_body, decode
 from weft.faces.parameters import whole_number
 from weft.faces.twins import answers, query_tokens, reading
 from weft.faces.twins.calls import GREATEST_PAGE_SIZE, PAGE_SIZE, Call
@@ -51,7 +51,7 @@ def _place(call: Call, asked: wire.QuerySpecification) -> Place:
     if asked.continuation_token is not None:
         return query_tokens.place_of(call.twins.secret, call.caller, asked.continuation_token)
     if asked.query is None:
-        raise Refused(Refusal.BAD_BODY, "query", "query: either a query or a continuationToken is needed")
+        raise bad_body("query", "query: either a query or a continuationToken is needed")
     return Place(asked.query)
 
 

@@ -9,7 +9,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from weft.catalog.hosted_items import HostedItem
 from weft.contracts.workload import CreateItemRequest, GetItemPayloadResponse, UpdateItemRequest
-from weft.faces.http import Refusal, Refused, decode
+from weft.faces.http import bad_body, decode
 from weft.faces.workload.answers import JSON, Answer
 from weft.faces.workload.call import Call
 from weft.faces.workload.lifecycle import ItemChange, Lifecycle
@@ -79,5 +79,5 @@ def _payload(value: dict[str, Any] | UnsetType | None) -> bytes | None:
 def _checked_name(name: str) -> str:
     if len(name) > LONGEST_NAME:
         message = f"displayName has {len(name)} characters, more than {LONGEST_NAME}"
-        raise Refused(Refusal.BAD_BODY, "displayName", message)
+        raise bad_body("displayName", message)
     return name

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from weft.catalog.errors import PayloadInvalid
 from weft.catalog.item_types import ItemEvent
 from weft.engine.jobs import RunPolicy
-from weft.faces.http import Refusal, Refused
+from weft.faces.http import bad_body
 from weft.faces.workload.errors import UnknownItemType, UnknownJobType
 
 PAYLOAD = "creationPayload"
@@ -48,7 +48,7 @@ class JobType(NamedTuple):
             self.workload.check_payload(self.item_type, self.name, payload)
         except PayloadInvalid as invalid:
             field = called + invalid.field.removeprefix(PAYLOAD)
-            raise Refused(Refusal.BAD_BODY, field, f"{field}: {invalid.message}") from None
+            raise bad_body(field, f"{field}: {invalid.message}") from None
 
 
 class Registered:

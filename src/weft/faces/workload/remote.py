@@ -16,7 +16,7 @@ from weft.contracts.workload_remote import (
     ItemRequest,
     JobInstanceRequest,
 )
-from weft.faces.http import Refusal, Refused, canonical_uuid, decode, shown
+from weft.faces.http import bad_body, canonical_uuid, decode, shown
 from weft.faces.workload.answers import Answer
 from weft.faces.workload.call import Call
 from weft.faces.workload.items import DONE
@@ -119,7 +119,7 @@ def _definition(definition: ItemDefinition | UnsetType | None) -> bytes | None:
     for number, part in enumerate(definition.parts):
         if part.payload_type == INLINE and not _is_base64(part.payload):
             field = f"definition.parts[{number}].payload"
-            raise Refused(Refusal.BAD_BODY, field, f"{field} is not Base64: {shown(part.payload)}")
+            raise bad_body(field, f"{field} is not Base64: {shown(part.payload)}")
     return _encode(definition)
 
 

@@ -12,7 +12,7 @@ from weft.contracts.workload import (
     NameValuePair,
     ResolutionContext,
 )
-from weft.faces.http import Refusal, Refused, authority, decode, shown
+from weft.faces.http import authority, bad_body, decode, shown
 from weft.faces.workload.answers import Answer
 from weft.faces.workload.call import Call
 from weft.settings import HostSettings, Limits
@@ -45,6 +45,6 @@ def _check(context: list[NameValuePair]) -> None:
         field = f"context[{number}].name"
         if pair.name not in published:
             message = f"{field} is one of {', '.join(published)}, not {shown(pair.name)}"
-            raise Refused(Refusal.BAD_BODY, field, message)
+            raise bad_body(field, message)
         if any(pair.name == other.name for other in context[:number]):
-            raise Refused(Refusal.BAD_BODY, field, f"{field}: {shown(pair.name)} occurs twice")
+            raise bad_body(field, f"{field}: {shown(pair.name)} occurs twice")
