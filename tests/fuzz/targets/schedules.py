@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from weft.engine.timetables import count_between, next_after, upcoming
-from weft.faces.core.requests import ScheduleRequest, schedule_request
+from weft.faces.core.run_requests import ScheduleRequest, schedule_request
 from weft.faces.core.timetables import timetable_of
 from weft.faces.http import Refused, check_json
 

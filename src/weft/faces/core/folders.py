@@ -8,7 +8,7 @@ from weft.catalog.model import Within
 from weft.contracts import core as wire
 from weft.faces.core import access, answers, mapping
 from weft.faces.core.calls import Call, Operation
-from weft.faces.core.requests import folder_name, new_folder, target_folder
+from weft.faces.core.workspace_requests import folder_name, new_folder, target_folder
 from weft.faces.http import canonical_uuid
 
 ROOT = "rootFolderId"

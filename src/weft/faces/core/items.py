@@ -17,8 +17,8 @@ from weft.faces.core.requests import (
     item_request,
     item_type_filter,
     item_update,
-    target_folder,
 )
+from weft.faces.core.workspace_requests import target_folder
 
 NO_VERSION = {"ETag": '""'}  # as the service sends it: items have no versions
 

@@ -15,7 +15,7 @@ from weft.contracts import core as wire
 from weft.faces.core import access, answers
 from weft.faces.core.calls import Call, Operation
 from weft.faces.core.errors import RoleNotAllowedForProfile
-from weft.faces.core.requests import role_change, role_request
+from weft.faces.core.workspace_requests import role_change, role_request
 
 # There are no groups here, and no profiles; both are told so as recorded.
 WITHOUT_ROLES: Final = {"Group": PrincipalNotFound, "ServicePrincipalProfile": RoleNotAllowedForProfile}
