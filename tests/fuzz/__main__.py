@@ -35,17 +35,21 @@ from tests.fuzz.lines import Lines, Places
 from tests.fuzz.login import Clients, LoginRequests
 from tests.fuzz.message import Request
 from tests.fuzz.requests import Face, Generator
+from tests.fuzz.scheduler import SchedulerRequests
 from tests.fuzz.storage import Storage
 from tests.fuzz.twins import TwinsRequests
 from tests.torture.ledger import Ledger
 from tests.torture.load import Site
 from tests.torture.server import Credentials, Server
 from tests.torture.workload import ITEM_TYPE
+from weft.auth.home import Home
+from weft.auth.users import Users
 
 CONNECTIONS = 8
 GOOD_EVERY = 100
 MOST_FAULTS = 50
 MOST_BULK_JOBS = 3
+USERS = 6
 TRACE_CHARACTERS = 4000
 TRACEBACK = "Traceback (most recent call last)"
 
@@ -99,6 +103,8 @@ class Fuzz:
         """Start the server, make an item through Core, and a generator that knows both."""
         data = self._server.data
         credentials = Credentials.sign(data)
+        users = Users(data, Home.open(data).tenant)
+        self._users = [users.create(f"fuzz {number}").object_id for number in range(USERS)]
         callers, clients, rights = Callers.sign(data), Clients.register(data), Rights.sign(data)
         await self._server.launch()
         await self._server.ready()
@@ -162,8 +168,22 @@ class Fuzz:
             )
             for name in ("core", "fabric")
         }
+        self._scheduler = SchedulerRequests(
+            chance,
+            headers=tuple(core.items()),
+            others=others,
+            item=item,
+            users=self._users,
+            receiver=f"{self._storage.url}/hook",
+        )
         login = LoginRequests(chance, self._clients, address)
-        return {"twins": self._twins, "workload": self._host, **asked, "login": login}
+        return {
+            "twins": self._twins,
+            "workload": self._host,
+            **asked,
+            "scheduler": self._scheduler,
+            "login": login,
+        }
 
     async def _send_all(self, until: float) -> None:
         async with asyncio.TaskGroup() as group:
@@ -229,7 +249,9 @@ class Fuzz:
             lines.close()
 
     def _check_traces(self) -> None:
-        self.faults += left_behind(self._scratch, self._blobs, self._secrets, self._clients)
+        self.faults += self._scheduler.faults
+        secrets = self._scheduler.secrets
+        self.faults += left_behind(self._scratch, self._blobs, self._secrets, self._clients, secrets)
         _, begins, trace = self._server.log.read_text("latin-1").partition(TRACEBACK)
         if begins:
             self.faults.append(f"the server failed inside:\n{begins}{trace[:TRACE_CHARACTERS]}")

@@ -22,6 +22,10 @@ class Answer:
     headers: dict[str, str]
     body: bytes
 
+    @property
+    def is_stream(self) -> bool:
+        return self.headers.get("content-type", "").startswith("text/event-stream")
+
 
 async def read_answer(reader: asyncio.StreamReader, request: Request) -> Answer | None:
     """Return the answer, or None where the server closed the connection without one."""
@@ -31,9 +35,14 @@ async def read_answer(reader: asyncio.StreamReader, request: Request) -> Answer 
         return None
     first, *lines = head.decode("latin-1").split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    status = int(first.split()[1])
+    answer = Answer(status, headers, b"")
+    if answer.is_stream and request.method != "HEAD":  # it has no end: its first event is enough
+        body = await asyncio.wait_for(reader.readuntil(b"\n\n"), ANSWER_SECONDS)
+        return Answer(status, {**headers, "connection": "close"}, body)
     length = 0 if request.method == "HEAD" else int(headers.get("content-length", "0"))
     body = await asyncio.wait_for(reader.readexactly(length), ANSWER_SECONDS)
-    return Answer(int(first.split()[1]), headers, body)
+    return Answer(status, headers, body)
 
 
 def fault(request: Request, answer: Answer) -> str:

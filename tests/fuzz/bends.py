@@ -39,7 +39,8 @@ BODIES = (
 # No Content-Length, Transfer-Encoding or Expect: a server rightly waits for what they announce.
 HEADERS = (
     "Host", "Authorization", "x-ms-client-tenant-id", "ActivityId", "RequestId", "Content-Type", "Accept",
-    "Origin", "Content-Encoding", "Idempotency-Key", "X-Forwarded-Host", "X-HTTP-Method-Override", "Range",
+    "Origin", "Content-Encoding", "Idempotency-Key", "Repeatability-Request-ID", "Prefer", "Last-Event-ID",
+    "X-Forwarded-Host", "X-HTTP-Method-Override", "Range",
     "Cookie", "If-Match", "traceparent", "api-version",
 )  # fmt: skip
 QUERIES = (

@@ -45,7 +45,7 @@ class Request:
             return "twins"
         if LOGIN.fullmatch(path):
             return "login"
-        return "core" if self.path.startswith("/v1/") else ""
+        return "core" if self.path.startswith(("/v1/", "/weft/v1/")) else ""
 
     def _face_of_host(self) -> str:
         """Whom nobody answers for is turned away in Core's words."""

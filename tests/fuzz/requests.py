@@ -16,11 +16,12 @@ SHARES: Final[Mapping[str, int]] = {
     "twins": 40,
     "workload": 20,
     "core": 14,
+    "scheduler": 25,  # Core as well
     "login": 12,
     "onelake": 10,
     "fabric": 4,  # Core again, at its own name behind the second listener
 }
-"""How many of a hundred requests are meant for each face."""
+"""In which proportion requests are meant for each face."""
 
 
 class Face(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import re
@@ -10,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.fuzz.answers import Answer, fault, unexpected
+from tests.fuzz.answers import Answer, fault, read_answer, unexpected
 from tests.fuzz.blobs import Blobs, Secrets
 from tests.fuzz.callers import Callers
 from tests.fuzz.core import CoreRequests
@@ -20,6 +21,7 @@ from tests.fuzz.lake import LakeRequests, lake_fault
 from tests.fuzz.login import Client, Clients, LoginRequests, login_fault
 from tests.fuzz.message import Request
 from tests.fuzz.requests import SHARES, Face, Generator
+from tests.fuzz.scheduler import SchedulerRequests
 from tests.fuzz.twins import TwinsRequests
 
 ITEM = "/v1/workspaces/00000000-0000-4000-8000-000000000001/items/00000000-0000-4000-8000-000000000002"
@@ -32,7 +34,10 @@ PLACES = {
     "/onGetJobInstanceStatus$", "/onCancelJobInstance$", "/OnCreateItem$", "/OnUpdateItem$", "/OnDeleteItem$",
     "/OnRestoreItem$", "^/workload/resolve$", "^/workload/resolve-endpoint$", "^/issuer/.*/token$",
     "^/[^/]*/oauth2/v2.0/token$", "^/[^/]*/oauth2/token$", "/openid-configuration$", "discovery/keys$",
-    "^/common/discovery/instance$", "/Files/", "/Tables/",
+    "^/common/discovery/instance$", "/Files/", "/Tables/", "/schedules$", "/schedules/[^/]+$",
+    "/occurrences$", "/upcoming$", "/roleAssignments", "/folders$", "/move$", "/webhooks", "/deliveries$",
+    "/rerun$", "/bulkGet$", "/jobs/instances/events$", "/notebooks", "/operations/", "/capacities",
+    "^/weft/v1/clock",
 }  # fmt: skip
 Generate = Callable[[int, int], list[Request]]
 
@@ -68,6 +73,14 @@ def _faces(chance: random.Random, blobs: Blobs, clients: Clients) -> dict[str, F
         "workload": HostRequests(chance, headers=headers, hooked=headers, others=others),
         "core": core,
         "fabric": fabric,
+        "scheduler": SchedulerRequests(
+            chance,
+            headers=headers,
+            others=others,
+            item=ITEM,
+            users=[TENANT],
+            receiver="http://127.0.0.1:1/hook",
+        ),
         "login": LoginRequests(chance, clients, "h"),
         "onelake": LakeRequests(chance, owner="a", others=others, item=ITEM, names=("n",)),
     }
@@ -98,13 +111,14 @@ def test_requests_of_all_faces_and_of_every_bend_are_made(generate: Generate) ->
 def test_each_face_is_asked_as_often_as_it_should(generate: Generate) -> None:
     asked = Counter(request.face for request in generate(5, 4000))
 
-    shares = {**SHARES, "core": SHARES["core"] + SHARES["fabric"]}
+    shares = {**SHARES, "core": SHARES["core"] + SHARES["scheduler"] + SHARES["fabric"]}
+    hundredth = 4000 / sum(SHARES.values())
     for face in ("twins", "workload", "core", "login", "onelake"):
-        assert 0.7 < asked[face] / 40 / shares[face] < 1.4, asked
+        assert 0.7 < asked[face] / hundredth / shares[face] < 1.4, asked
 
 
 def test_every_place_is_asked_often(generate: Generate) -> None:
-    paths = [request.path for request in generate(2, 5000)]
+    paths = [request.path for request in generate(2, 7000)]
 
     asked = Counter(place for path in paths for place in PLACES if re.search(place, path))
     assert min(asked[place] for place in PLACES) >= 8, asked
@@ -342,3 +356,84 @@ def test_an_item_that_was_made_is_asked_for_and_deleted() -> None:
 
     assert {request.method for request in asked if request.path.endswith(id)} == {"GET", "PATCH", "DELETE"}
     assert not [request for request in asked if request.method == "DELETE" and request.path == ITEM]
+
+
+def _scheduler() -> SchedulerRequests:
+    return SchedulerRequests(
+        random.Random(11),
+        headers=(("Authorization", "a"),),
+        others=("b",),
+        item=ITEM,
+        users=[TENANT],
+        receiver="http://127.0.0.1:1/hook",
+    )
+
+
+def test_what_the_scheduler_made_is_asked_for_again() -> None:
+    scheduler = _scheduler()
+    id = "00000000-0000-4000-8000-00000000abcd"
+    path = f"{ITEM}/jobs/quick/schedules"
+
+    scheduler.hear(Request("POST", path, ()), Answer(201, {"location": f"http://h{path}/{id}"}, b"{}"))
+    made = [scheduler.good() for _ in range(600)]
+
+    asked = {
+        (request.method, request.path.partition(id)[2].rpartition("/")[2])
+        for request in made
+        if id in request.path
+    }
+    assert asked == {("GET", ""), ("PATCH", ""), ("DELETE", ""), ("GET", "occurrences"), ("GET", "upcoming")}
+
+
+def test_a_stream_goes_on_where_it_was_left() -> None:
+    scheduler = _scheduler()
+    stream = Answer(200, {"content-type": "text/event-stream"}, b"retry: 1000\nid: WzEsW11d\n\n")
+
+    scheduler.hear(Request("GET", "/v1/jobs/instances/events", ()), stream)
+    made = [scheduler.good() for _ in range(600)]
+
+    assert [request for request in made if request.header("Last-Event-ID") == ["WzEsW11d"]]
+
+
+def test_two_jobs_of_one_key_are_a_fault() -> None:
+    scheduler = _scheduler()
+    path = f"{ITEM}/jobs/quick/instances"
+    run = Request("POST", path, (("Authorization", "a"), ("Idempotency-Key", "k")), b"{}")
+    other = Request("POST", path, (("Authorization", "b"), ("Idempotency-Key", "k")), b"{}")
+
+    for request, id in ((run, "1"), (run, "1"), (other, "2")):
+        scheduler.hear(request, Answer(202, {"location": f"http://h{ITEM}/jobs/instances/{id}"}, b""))
+    assert scheduler.faults == []
+
+    scheduler.hear(run, Answer(202, {"location": f"http://h{ITEM}/jobs/instances/3"}, b""))
+    assert len(scheduler.faults) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "is_fault"),
+    [
+        (201, {"url": "http://127.0.0.1:1/h", "secret": "whsec_a"}, False),
+        (201, {"url": "https://evil.example/h", "secret": "whsec_a"}, True),
+        (200, {"url": "http://127.0.0.1:1/h", "secret": "whsec_a"}, True),
+    ],
+)
+def test_a_webhook_that_leads_away_and_a_secret_that_is_told_again_are_faults(
+    status: int, body: object, is_fault: bool
+) -> None:
+    scheduler = _scheduler()
+    path = f"{ITEM.partition('/items/')[0]}/webhooks"
+
+    scheduler.hear(Request("POST", path, ()), Answer(status, {}, json.dumps(body).encode()))
+
+    assert bool(scheduler.faults) == is_fault
+
+
+async def test_a_stream_is_read_up_to_its_first_event() -> None:
+    reader = asyncio.StreamReader()
+    reader.feed_data(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nid: 1\n\nid: 2")
+
+    answer = await read_answer(reader, Request("GET", "/v1/jobs/instances/events", ()))
+
+    assert answer is not None
+    assert answer.body == b"id: 1\n\n"
+    assert answer.headers["connection"] == "close"
