@@ -292,6 +292,7 @@ def definitions(name: str, *parts: Any, field: str, code: str = "InvalidInput", 
 
 FIRST = "definition.parts[0]"
 PLATFORMS = {
+    "of nothing": "",
     "that is no JSON": "{",
     "without metadata": "{}",
     "without a name": '{"metadata": {"displayName": ""}}',
