@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -60,6 +61,16 @@ def test_an_app_is_found_by_its_name_too(weft: Weft, place: Place) -> None:
 
     assert given.code == 0
     assert held(weft, place[0])[name] == "Member"
+
+
+def test_without_a_server_a_role_is_given_by_nobody_and_no_data_directory_is_made(
+    weft: Weft, tmp_path: Path
+) -> None:
+    done = weft("role", "give", "sales", "ann", "Viewer", "--data", str(tmp_path / "typo"))
+
+    assert (done.code, done.out) == (1, "")
+    assert "no server runs on" in done.err
+    assert not (tmp_path / "typo").exists()
 
 
 def test_who_is_forgotten_keeps_the_role_until_it_is_taken(weft: Weft, place: Place, name: str) -> None:

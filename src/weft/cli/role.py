@@ -54,11 +54,11 @@ def give(
     data: Data = None,
 ) -> None:
     """Give a user or an app a role, in place of the one there is."""
-    principal = find_principal(data, someone)
 
     async def call() -> None:
         async with connect(data) as client:
             home = await find_workspace(client, workspace)
+            principal = find_principal(data, someone)
             try:
                 await client.roles.give(home, principal, role)
             except ApiError as refused:
