@@ -13,7 +13,7 @@ from weft.engine.advancing import Advancing
 from weft.engine.clock import ClockTooFar
 from weft.faces.core import access, answers, mapping
 from weft.faces.core.calls import Call, Operation
-from weft.faces.core.errors import ClockNotMovable
+from weft.faces.core.own_errors import ClockNotMovable
 from weft.faces.http import bad_body, decode
 
 MOST_SECONDS: Final = 10 * 366 * 24 * 3600

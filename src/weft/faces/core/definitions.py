@@ -10,7 +10,7 @@ from weft.catalog.model import OperationKind, Role
 from weft.contracts import core as wire
 from weft.faces.core import answers, items, notebook_definitions, operations
 from weft.faces.core.calls import Call
-from weft.faces.core.requests import definition_update, exported_items, metadata_of
+from weft.faces.core.item_requests import definition_update, exported_items, metadata_of
 from weft.faces.http import shown
 from weft.faces.parameters import bad_parameter
 

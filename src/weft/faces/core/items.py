@@ -11,13 +11,13 @@ from weft.catalog.model import Item, OperationKind, Role
 from weft.contracts import core as wire
 from weft.faces.core import answers, folders, mapping, operations
 from weft.faces.core.calls import Call, Page
-from weft.faces.core.errors import InvalidItemType
-from weft.faces.core.requests import (
+from weft.faces.core.item_requests import (
     creation_payload,
     item_request,
     item_type_filter,
     item_update,
 )
+from weft.faces.core.own_errors import InvalidItemType
 from weft.faces.core.workspace_requests import target_folder
 
 NO_VERSION = {"ETag": '""'}  # as the service sends it: items have no versions

@@ -18,7 +18,7 @@ from weft.engine.jobs import Job, JobKey, NewJob
 from weft.faces.core import access, answers, items, mapping
 from weft.faces.core.access import InsufficientScopes
 from weft.faces.core.calls import Call
-from weft.faces.core.errors import InvalidJobType, JobNotCompleted, KeyReused, ParametersNotAllowed
+from weft.faces.core.own_errors import InvalidJobType, JobNotCompleted, KeyReused, ParametersNotAllowed
 from weft.faces.core.run_requests import run_request, with_parameters
 from weft.faces.core.runs import Run, new_job
 from weft.faces.core.wishes import NO_PREFERENCES, applied, preferences, repeat_key

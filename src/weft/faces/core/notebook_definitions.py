@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import UNSET
 
 from weft.contracts import core as wire
-from weft.faces.core.errors import DefinitionNotConvertible
+from weft.faces.core.own_errors import DefinitionNotConvertible
 from weft.notebooks import files
 from weft.notebooks.conversion import as_git_source, as_ipynb
 from weft.notebooks.errors import NotANotebook

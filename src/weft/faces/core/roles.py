@@ -14,7 +14,7 @@ from weft.catalog.roles import RoleAssignment
 from weft.contracts import core as wire
 from weft.faces.core import access, answers
 from weft.faces.core.calls import Call, Operation
-from weft.faces.core.errors import RoleNotAllowedForProfile
+from weft.faces.core.own_errors import RoleNotAllowedForProfile
 from weft.faces.core.workspace_requests import role_change, role_request
 
 # There are no groups here, and no profiles; both are told so as recorded.

@@ -17,7 +17,7 @@ from weft.engine.errors import ScopeClosed
 from weft.engine.schedules import Fate, NewSchedule, Occurrence, Schedule
 from weft.faces.core import access, answers, items, mapping
 from weft.faces.core.calls import Call, Operation
-from weft.faces.core.errors import InvalidJobType
+from weft.faces.core.own_errors import InvalidJobType
 from weft.faces.core.run_requests import schedule_request
 from weft.faces.core.scheduled import labels_of, owner_type
 from weft.faces.core.timetables import timetable_of

@@ -10,7 +10,7 @@ from weft.catalog.model import Role
 from weft.contracts import core as wire
 from weft.faces.core import access, answers, definitions, items, mapping
 from weft.faces.core.calls import Call, Operation
-from weft.faces.core.requests import typed_item_request
+from weft.faces.core.item_requests import typed_item_request
 from weft.faces.endpoint import EndpointNotFound
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from weft.catalog.model import Role
 from weft.contracts import core as wire
 from weft.faces.core.checks import LINE_BREAKERS, NO_BODY, check_changes, check_length, check_name, folder_id
-from weft.faces.core.errors import InvalidFolderName
+from weft.faces.core.own_errors import InvalidFolderName
 from weft.faces.http import bad_body, canonical_uuid, decode, shown
 
 LONGEST_DESCRIPTION: Final = 4000

@@ -9,7 +9,7 @@ from weft.catalog.model import Role
 from weft.contracts import core as wire
 from weft.faces.core import answers, mapping
 from weft.faces.core.calls import Call
-from weft.faces.core.errors import InvalidRole, WorkspaceNameTaken
+from weft.faces.core.own_errors import InvalidRole, WorkspaceNameTaken
 from weft.faces.core.workspace_requests import wanted_capacity, workspace_request, workspace_update
 
 WORKSPACES = "/workspaces"

@@ -16,7 +16,7 @@ from weft.faces.core.checks import (
     folder_id,
     json_object,
 )
-from weft.faces.core.errors import CorruptedPayload
+from weft.faces.core.own_errors import CorruptedPayload
 from weft.faces.http import Refused, bad_body, canonical_uuid, check_json, decode, shown
 
 LONGEST_DESCRIPTION: Final = 256
