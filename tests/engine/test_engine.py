@@ -12,7 +12,7 @@ import pytest
 
 from tests.engine.direct_store import DirectStore
 from tests.engine.virtual_time import BEGINNING, VirtualClock, virtually
-from weft.engine.engine import DEDUPED, MOST_RESTARTS, WORKER_LOST, Engine
+from weft.engine.engine import CANCELLED_AT_ONCE, DEDUPED, MOST_RESTARTS, WORKER_LOST, Engine
 from weft.engine.errors import (
     JobConflict,
     JobEnded,
@@ -758,6 +758,28 @@ def test_closing_tells_what_has_not_stopped_and_can_be_repeated(engine: Engine) 
         assert busy.value.job.key == KEY
         await engine.finish(held, Stopped(), cancel_wins=True)
         await engine.close(KEY.scope, seconds=3)
+
+    virtually(main())
+
+
+def test_closing_cancels_many_jobs_together(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        for number in range(CANCELLED_AT_ONCE * 2):
+            await engine.submit(replace(NEW, key=JobKey(KEY.scope, f"job {number}")))
+        move = engine.store.move
+
+        async def move_slowly(wanted: Move) -> Job | None:
+            await asyncio.sleep(1)  # as a disk that syncs each commit
+            return await move(wanted)
+
+        monkeypatch.setattr(engine.store, "move", move_slowly)
+        began_at = asyncio.get_running_loop().time()
+
+        await engine.close(KEY.scope, seconds=1)
+
+        assert asyncio.get_running_loop().time() - began_at == pytest.approx(2)
+        jobs = await engine.oldest_first(KEY.scope, limit=CANCELLED_AT_ONCE * 2)
+        assert {job.state for job in jobs} == {State.CANCELLED}
 
     virtually(main())
 

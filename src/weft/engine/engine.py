@@ -46,6 +46,9 @@ WORKER_LOST = JobError(
 )
 
 
+CANCELLED_AT_ONCE = 100
+"""Of jobs that are stopped together: the store writes them in few commits."""
+
 DEDUPED = "JobInstanceStatusDeduped"
 """The error code of a duplicate; its only detail names the job that lives in its place."""
 
@@ -150,8 +153,9 @@ class Engine:
         Raises ScopeBusy where one has not stopped after *seconds*.
         """
         live = await self.store.live(scope)
-        for job in live:
-            await self._cancel_quietly(job.key, by=by)
+        for first in range(0, len(live), CANCELLED_AT_ONCE):
+            together = live[first : first + CANCELLED_AT_ONCE]
+            await asyncio.gather(*(self._cancel_quietly(job.key, by=by) for job in together))
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
         for job in live:
