@@ -58,9 +58,7 @@ def driven(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Driven]:
     tenant = Home.open(data).tenant
     audience = resource_id(tenant, WORKLOAD)
     apps, version = (running.WDK, "1.101.0") if request.param == "WDK" else (running.REMOTE, "2.100.0")
-    running.write_package(
-        package, apps, version, url=f"http://127.0.0.1:{port}/workload", audience=audience
-    )
+    running.write_package(package, apps, version, url=f"http://127.0.0.1:{port}/workload", audience=audience)
     weft = WeftProcess(data, options=("--manifest", str(package))).start()
     with ExitStack() as parts:
         parts.callback(weft.close)

@@ -37,6 +37,8 @@ def named(pair: Pair) -> str:
 RUNS = recorded("core-jobs.jsonl", lambda pair: pair.route == INSTANCES and pair.method == "POST")
 GETS = recorded("core-jobs.jsonl", lambda pair: pair.route == f"{INSTANCES}/{{}}")
 CANCELS = recorded("core-jobs.jsonl", lambda pair: pair.route == f"{INSTANCES}/{{}}/cancel")
+
+
 def test_the_recordings_hold_what_these_tests_are_about() -> None:
     assert (len(RUNS), len(GETS), len(CANCELS)) == (14, 20, 5)
 
