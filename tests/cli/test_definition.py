@@ -69,6 +69,14 @@ async def test_a_notebook_file_gets_the_name_that_fabric_gives_it(tmp_path: Path
     assert b64decode(part["payload"]) == b'{"cells": []}'
 
 
+async def test_a_notebook_is_read_in_the_format_that_is_asked_for() -> None:
+    async with scripted(Say(body=a_definition("notebook-content.ipynb"))) as server:
+        code, out, _ = await weft_at(server.url, *GET, "--format", "ipynb")
+
+    assert (code, server.heard[0].query) == (0, {"format": "ipynb"})
+    assert json.loads(out) == a_definition("notebook-content.ipynb")["definition"]
+
+
 @pytest.mark.parametrize("what", ["nothing", "an empty directory"])
 def test_a_definition_that_is_not_there_is_a_wrong_use(
     weft: Weft, place: Place, tmp_path: Path, what: str

@@ -161,13 +161,17 @@ def get_definition(
     ] = None,
     /,
     *,
+    format: Annotated[
+        str | None,
+        Parameter(help="ipynb or fabricGitSource, for a notebook; fabricGitSource if none is given."),
+    ] = None,
     data: Data = None,
 ) -> None:
     """Print the definition of an item as JSON, or write its parts into a directory and print their names."""
 
     async def call() -> ItemDefinition:
         async with connect(data) as client:
-            return await client.definition(*await find_item(client, workspace, item))
+            return await client.definition(*await find_item(client, workspace, item), format)
 
     definition = asyncio.run(call())
     if directory is None:

@@ -106,9 +106,13 @@ class WeftClient(Client):
         reply = await self._transport.call("POST", path, body=encode(body))
         return (await self._result(reply)).read(Item)
 
-    async def definition(self, workspace: str, item: str) -> ItemDefinition:
-        """Return the definition of an item; that of one that was never given any has no parts."""
-        reply = await self._transport.call("POST", f"{_item(workspace, item)}/getDefinition")
+    async def definition(self, workspace: str, item: str, format: str | None = None) -> ItemDefinition:
+        """Return the definition of an item; that of one that was never given any has no parts.
+
+        *format*: `ipynb` or `fabricGitSource` for a notebook, the latter if none is given.
+        """
+        path, query = f"{_item(workspace, item)}/getDefinition", _without_none({"format": format})
+        reply = await self._transport.call("POST", path, query=query)
         return (await self._result(reply)).read(ItemDefinitionResponse).definition
 
     async def set_definition(self, workspace: str, item: str, definition: ItemDefinition) -> None:
