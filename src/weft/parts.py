@@ -22,10 +22,11 @@ from weft.auth.sealed import WebhookSeal
 from weft.auth.users import Users
 from weft.auth.workload_control import WorkloadControlVerifier
 from weft.catalog import scopes, webhooks
+from weft.catalog.announcing import Announcer
 from weft.catalog.catalog import Catalog
 from weft.catalog.roles import Roles
 from weft.catalog.webhook_addresses import UrlPolicy
-from weft.catalog.webhooks import Announcer, Webhooks
+from weft.catalog.webhooks import Webhooks
 from weft.engine.advancing import Advancing
 from weft.engine.clock import AdjustableClock, ClockUnreadable, SystemClock
 from weft.engine.engine import Engine

@@ -154,3 +154,15 @@ class PayloadInvalid(CatalogError):
         super().__init__(f"{field}: {message}")
         self.field = field
         self.message = message
+
+
+class WebhookNotFound(CatalogError):
+    def __init__(self, webhook: str) -> None:
+        super().__init__(f"no webhook {webhook!r}")
+        self.webhook = webhook
+
+
+class TooManyWebhooks(CatalogError):
+    def __init__(self, most: int) -> None:
+        super().__init__(f"a workspace has at most {most} webhooks")
+        self.most = most

@@ -28,6 +28,7 @@ from weft.auth.private_files import private_directory
 from weft.auth.sealed import WebhookSeal
 from weft.auth.users import Users
 from weft.auth.workload_control import WorkloadControlVerifier
+from weft.catalog.announcing import Announcer
 from weft.catalog.catalog import Catalog
 from weft.catalog.fabric_types import published_type
 from weft.catalog.item_types import Backend, Dedup, ItemType, RunsAs
@@ -35,7 +36,7 @@ from weft.catalog.model import Role
 from weft.catalog.principals import KnownPrincipal, as_known
 from weft.catalog.roles import Roles
 from weft.catalog.webhook_addresses import UrlPolicy
-from weft.catalog.webhooks import Announcer, Webhooks
+from weft.catalog.webhooks import Webhooks
 from weft.contracts.core import InvokeType
 from weft.engine.advancing import Advancing
 from weft.engine.clock import AdjustableClock

@@ -14,9 +14,10 @@ import pytest
 
 from tests.faces.core.serving import NOWHERE, OUTCOMES, Identity, Place, Served, serve
 from tests.faces.core.test_jobs import KEYS
+from weft.catalog.announcing import Announcer
 from weft.catalog.item_types import Dedup
 from weft.catalog.model import Role
-from weft.catalog.webhooks import Announcer, News, Webhook
+from weft.catalog.webhooks import News, Webhook
 from weft.engine.jobs import Job
 from weft.faces.core.webhooks import event_of
 

@@ -29,9 +29,10 @@ from weft.catalog.errors import (
     PrincipalNotFound,
     RoleNotFound,
     RoleTooLow,
+    TooManyWebhooks,
+    WebhookNotFound,
     WorkspaceNotFound,
 )
-from weft.catalog.webhooks import TooManyWebhooks, WebhookNotFound
 from weft.contracts import core as wire
 from weft.engine.errors import JobEnded, JobNotFound, Overloaded, ScopeBusy, StoreUnavailable
 from weft.engine.scheduler import TooFarAhead

@@ -10,9 +10,10 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict
 from starlette.responses import Response
 
+from weft.catalog.announcing import Told
 from weft.catalog.model import Role
 from weft.catalog.webhook_addresses import UrlRefused
-from weft.catalog.webhooks import Told, Webhook, Webhooks
+from weft.catalog.webhooks import Webhook, Webhooks
 from weft.contracts import core as wire
 from weft.engine.jobs import Job
 from weft.engine.lifecycle import State
@@ -170,7 +171,7 @@ ADDRESSES: dict[str, dict[str, Operation]] = {
 
 
 def event_of(job: Job) -> Told:
-    """Return what a webhook is told of *job*. For catalog.webhooks.Announcer."""
+    """Return what a webhook is told of *job*. For catalog.announcing.Announcer."""
     shown_job = instance_of_workspace(job, job.labels["request_id"])
     at = job.ended_at or job.started_at or job.submitted_at
     event = Event(f"jobInstance.{shown_job.status}", f"{mapping.utc(at)}Z", shown_job)
