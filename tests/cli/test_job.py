@@ -220,13 +220,22 @@ def test_an_unknown_job_type_is_an_error(weft: Weft, place: Place) -> None:
     )
 
 
-def test_a_published_type_without_jobs_is_told_how_it_gets_one(weft: Weft, place: Place) -> None:
-    assert weft("item", "create", place[0], "flow", "--type", "DataPipeline").code == 0
+@pytest.mark.parametrize(
+    ("item_type", "hint"),
+    [
+        ("DataPipeline", "or give it one with weft up --map DataPipeline=TYPE/JOB: InvalidJobType: "),
+        ("PythonScript", ", Execute where builtin is true below [server] in weft.toml: InvalidJobType: "),
+    ],
+)
+def test_a_published_type_without_the_job_is_told_how_it_gets_one(
+    weft: Weft, place: Place, item_type: str, hint: str
+) -> None:
+    assert weft("item", "create", place[0], "published", "--type", item_type).code == 0
 
-    done = weft("job", "run", place[0], "flow", "Pipeline")
+    done = weft("job", "run", place[0], "published", "Pipeline")
 
     assert done.code == 1
-    assert "or give it one with weft up --map DataPipeline=TYPE/JOB: InvalidJobType: " in done.err
+    assert hint in done.err
 
 
 def test_an_item_type_that_no_workload_has_is_an_error(weft: Weft, place: Place) -> None:

@@ -11,6 +11,7 @@ from weft.cli.names import Place
 from weft.client import Accepted, ApiError, ClientError, WeftClient
 
 NOT_HOSTED = frozenset({"InvalidItemType", "InvalidJobType"})
+BUILT_IN = {"Notebook": "RunNotebook or Execute", "PythonScript": "Execute"}
 
 
 @contextmanager
@@ -47,10 +48,9 @@ async def _type_of(client: WeftClient, place: Place) -> str | None:
 
 def _not_hosted(item_type: str, job_type: str | None, refused: ApiError) -> CommandFailed:
     if refused.code == "InvalidJobType":
-        mapped = "" if "." in item_type else f", or give it one with weft up --map {item_type}=TYPE/JOB"
         return CommandFailed(
             f"the server hosts no job type {job_type} for items of type {item_type}; "
-            f"write it out as its workload names it{mapped}: {refused}"
+            f"write it out as its workload names it{_published(item_type)}: {refused}"
         )
     job = f"with job type {job_type} " if job_type is not None else ""
     other = "" if job_type is not None else "--type names another; "
@@ -58,3 +58,12 @@ def _not_hosted(item_type: str, job_type: str | None, refused: ApiError) -> Comm
         f"the server hosts no workload {job}for items of type {item_type} "
         f"({other}weft up --workload, --manifest or --workload-url hosts one): {refused}"
     )
+
+
+def _published(item_type: str) -> str:
+    """Return what else helps with a type that Fabric publishes; those of workloads have a dot in them."""
+    if "." in item_type:
+        return ""
+    if item_type in BUILT_IN:
+        return f", {BUILT_IN[item_type]} where builtin is true below [server] in weft.toml"
+    return f", or give it one with weft up --map {item_type}=TYPE/JOB"
