@@ -56,6 +56,13 @@ class _Marks:
         self.meta = re.compile(rf"^{begin} META(?: |$)")
         self.text = re.compile(rf"^{begin} ?")
 
+    def head_of(self, line: str) -> re.Match[str] | None:
+        return self.head.fullmatch(line) if line.startswith(self.comment) else None
+
+    def is_mark(self, line: str) -> bool:
+        """Return whether a line of code would be read as something else."""
+        return line.startswith(self.comment) and bool(self.magic.match(line) or self.head.fullmatch(line))
+
 
 _marks = cache(_Marks)
 
@@ -84,7 +91,7 @@ def blocks_of(text: str, comment: str = "#") -> tuple[dict[str, Any], list[Block
 def _parts(lines: list[str], marks: _Marks) -> Iterator[_Part]:
     part: _Part | None = None
     for number, line in enumerate(lines, 1):
-        head = marks.head.fullmatch(line)
+        head = marks.head_of(line)
         if head is None:
             if part is not None:  # else a comment of the file's author, above the first heading
                 part.lines.append(line)
@@ -104,7 +111,7 @@ def _source(part: _Part, marks: _Marks) -> str:
     if lines and not lines[-1].strip():
         lines = lines[:-1]
     mark = marks.text if part.kind == MARKDOWN else marks.magic
-    return "\n".join(mark.sub("", line) for line in lines)
+    return "\n".join(mark.sub("", line) if line.startswith(marks.comment) else line for line in lines)
 
 
 def _metadata(part: _Part, marks: _Marks) -> dict[str, Any]:
@@ -148,8 +155,8 @@ def _source_lines(block: Block, marks: _Marks) -> Iterator[str]:
         if block.kind == MARKDOWN:
             commented = f"{marks.comment} {line}"
             # A line that would divide the file is written so that it does not, and is read back as it was.
-            yield commented if not marks.head.fullmatch(commented) else f"{marks.comment}{line}"
-        elif block.is_magic or marks.magic.match(line) or marks.head.fullmatch(line):
+            yield commented if marks.head_of(commented) is None else f"{marks.comment}{line}"
+        elif block.is_magic or marks.is_mark(line):
             yield f"{marks.comment} MAGIC {line}"
         else:
             yield line
