@@ -116,7 +116,7 @@ class Catalog:
         """Raises WorkspaceNotFound, and RoleTooLow where the caller's role is less than *needs*."""
         workspace, role = await self._entered(caller, id)
         if role < needs:
-            raise RoleTooLow(needs.name.title())
+            raise RoleTooLow(needs)
         return workspace
 
     async def role(self, caller: Principal, workspace: str) -> Role:
@@ -231,7 +231,7 @@ class Catalog:
         if reached is None or reached.tenant != caller.tenant:
             raise WorkspaceNotFound(workspace)
         if reached.role < needs:
-            raise RoleTooLow(needs.name.title())
+            raise RoleTooLow(needs)
         if reached.item is None:
             raise ItemNotFound(workspace, id)
         return reached.item

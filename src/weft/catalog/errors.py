@@ -1,5 +1,6 @@
 """What can be expected to go wrong with workspaces, items and what their jobs are given."""
 
+from weft.catalog.model import Role
 from weft.engine.jobs import JobError
 
 
@@ -92,8 +93,8 @@ class ExportTooLarge(CatalogError):
 
 
 class RoleTooLow(CatalogError):
-    def __init__(self, needed: str) -> None:
-        super().__init__(f"needs the role {needed} in the workspace")
+    def __init__(self, needed: Role) -> None:
+        super().__init__(f"needs the role {needed.name.title()} in the workspace")
         self.needed = needed
 
 

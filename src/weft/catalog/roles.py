@@ -76,7 +76,7 @@ class Roles:
         held = await self._catalog.role(caller, workspace)
         needed = max(Role.MEMBER, role)
         if held < needed:
-            raise RoleTooLow(needed.name.title())
+            raise RoleTooLow(needed)
         known = self._principals.find(caller.tenant, principal)
         if known is None:
             raise PrincipalNotFound(workspace, principal)

@@ -37,7 +37,7 @@ from weft.contracts import core as wire
 from weft.engine.errors import JobEnded, JobNotFound, Overloaded, ScopeBusy, StoreUnavailable
 from weft.engine.scheduler import TooFarAhead
 from weft.engine.schedules import ScheduleNotFound, TooManySchedules
-from weft.faces.core import answers
+from weft.faces.core import answers, mapping
 from weft.faces.core.access import InsufficientScopes
 from weft.faces.core.own_errors import (
     ClockNotMovable,
@@ -96,7 +96,9 @@ TABLE: dict[type[Exception], Row] = {
         lambda e: f"The token needs one of the scopes {', '.join(e.needed)}",
     ),
     RoleTooLow: Row(
-        403, "InsufficientPrivileges", lambda e: f"The caller needs the role {e.needed} in the workspace"
+        403,
+        "InsufficientPrivileges",
+        lambda e: f"The caller needs the role {mapping.ROLES[e.needed]} in the workspace",
     ),
     ClockNotMovable: Row(
         403,

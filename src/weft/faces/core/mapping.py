@@ -7,7 +7,7 @@ from datetime import datetime
 from msgspec import UNSET, UnsetType
 
 from weft.catalog.capacities import Capacity
-from weft.catalog.model import Folder, Item, Operation, Workspace
+from weft.catalog.model import Folder, Item, Operation, Role, Workspace
 from weft.contracts import core as wire
 from weft.engine.jobs import Job, JobError
 from weft.engine.lifecycle import State
@@ -21,6 +21,9 @@ STATUS = {
     State.CANCELLED: wire.Status.CANCELLED,
     State.DEDUPED: wire.Status.DEDUPED,
 }
+
+ROLES = {role: role.name.title() for role in Role}
+_ROLES_IN_LOWER_CASE = {word.lower(): role for role, word in ROLES.items()}
 
 # A workspace's region is one of a closed list of words: the recorded one, which says nothing of this server.
 REGION = "West Europe"
@@ -62,6 +65,11 @@ def failure_reason(error: JobError, request_id: str) -> wire.ErrorResponse:
         message=error.message or NO_DETAIL,
         is_retriable=error.is_permanent is False,
     )
+
+
+def role_named(text: str) -> Role | None:
+    """The service takes the name in any case, as recorded."""
+    return _ROLES_IN_LOWER_CASE.get(text.lower())
 
 
 def workspace(known: Workspace) -> wire.Workspace:

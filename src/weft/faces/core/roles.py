@@ -12,14 +12,13 @@ from weft.catalog.model import Role
 from weft.catalog.principals import PrincipalKind
 from weft.catalog.roles import RoleAssignment
 from weft.contracts import core as wire
-from weft.faces.core import access, answers
+from weft.faces.core import access, answers, mapping
 from weft.faces.core.calls import Call, Operation
 from weft.faces.core.own_errors import RoleNotAllowedForProfile
 from weft.faces.core.workspace_requests import role_change, role_request
 
 # There are no groups here, and no profiles; both are told so as recorded.
 WITHOUT_ROLES: Final = {"Group": PrincipalNotFound, "ServicePrincipalProfile": RoleNotAllowedForProfile}
-WORDS: Final = {role: role.name.title() for role in Role}
 
 
 async def list_all(call: Call) -> Response:
@@ -41,7 +40,7 @@ async def give(call: Call) -> Response:
         raise refusal(workspace, asked.principal)
     given = await call.core.roles.give(call.caller, workspace, asked.principal, asked.role)
     body = wire.WorkspaceRoleAssignment(
-        given.id, wire.RoleHolder(id=given.id, type=given.kind), WORDS[asked.role]
+        given.id, wire.RoleHolder(id=given.id, type=given.kind), mapping.ROLES[asked.role]
     )
     return answers.with_body(201, body, {"Location": call.url(f"{_path(workspace)}/{given.id}")})
 
@@ -85,7 +84,9 @@ def _ids(call: Call) -> tuple[str, str]:
 
 
 def _shown(assignment: RoleAssignment) -> wire.WorkspaceRoleAssignment:
-    return wire.WorkspaceRoleAssignment(assignment.principal, _holder(assignment), WORDS[assignment.role])
+    return wire.WorkspaceRoleAssignment(
+        assignment.principal, _holder(assignment), mapping.ROLES[assignment.role]
+    )
 
 
 def _holder(assignment: RoleAssignment) -> wire.RoleHolder:

@@ -8,6 +8,7 @@ from typing import Final
 
 from weft.catalog.model import Role
 from weft.contracts import core as wire
+from weft.faces.core import mapping
 from weft.faces.core.checks import LINE_BREAKERS, NO_BODY, check_changes, check_length, check_name, folder_id
 from weft.faces.core.own_errors import InvalidFolderName
 from weft.faces.http import bad_body, canonical_uuid, decode, shown
@@ -18,7 +19,6 @@ FOLDERS_NEVER_HOLD: Final = frozenset('~"#.%&*:<>?/\\{|}')
 RESERVED_FOLDERS: Final = frozenset({"$recycle.bin", "recycled", "recycler"})
 
 PRINCIPALS: Final = ("User", "ServicePrincipal", "Group", "ServicePrincipalProfile")
-ROLES: Final = {role.name.lower(): role for role in Role}
 
 
 def workspace_request(raw: bytes) -> wire.CreateWorkspaceRequest:
@@ -92,8 +92,7 @@ def role_change(raw: bytes) -> Role:
 
 
 def _role(text: str) -> Role:
-    """The service takes it in any case, as recorded."""
-    found = ROLES.get(text.lower())
+    found = mapping.role_named(text)
     if found is None:
         raise bad_body("role", f"role must be one of Admin, Member, Contributor, Viewer, not {shown(text)}")
     return found

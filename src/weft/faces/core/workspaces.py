@@ -85,7 +85,7 @@ def _wanted_roles(call: Call) -> tuple[set[Role] | None, dict[str, str]]:
 
 
 def _role(name: str) -> Role:
-    known = next((role for role in Role if role.name.title().lower() == name.strip().lower()), None)
+    known = mapping.role_named(name.strip())
     if known is None:
         raise InvalidRole(name)
     return known
