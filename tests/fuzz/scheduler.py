@@ -299,13 +299,15 @@ class SchedulerRequests:
     def _odd_when(self, request: Request) -> Request:
         """Give one member of a schedule's configuration another value."""
         try:
-            body = json.loads(request.body)
-            configuration = body["configuration"]
-            member = self._chance.choice(list(configuration))
-        except (ValueError, RecursionError, KeyError, TypeError, IndexError):
+            configuration = json.loads(request.body)["configuration"]
+        except (ValueError, RecursionError, KeyError, TypeError):
             return request
+        if not isinstance(configuration, dict) or not configuration:
+            return request
+        member = self._chance.choice(list(configuration))
         odd = {"localTimeZoneId": ZONES, "startDateTime": ODD_TIMES, "endDateTime": ODD_TIMES}
-        configuration[member] = self._chance.choice((*odd.get(member, ()), *TEXTS, 0, [], {}, None, 10**400))
+        value = self._chance.choice((*odd.get(member, ()), *TEXTS, 0, [], {}, None, 10**400))
+        body = {"enabled": True, "configuration": {**configuration, member: value}}
         return replace(request, body=as_json(body))
 
     def _odd_url(self, request: Request) -> Request:

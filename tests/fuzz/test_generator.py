@@ -125,7 +125,7 @@ def test_every_place_is_asked_often(generate: Generate) -> None:
 
 
 def test_what_others_need_is_never_deleted(generate: Generate) -> None:
-    made = generate(6, 20_000)
+    made = generate(6, 30_000)
 
     assert any(request.method == "DELETE" and request.path.startswith(f"{ITEM[:20]}") for request in made)
     assert not [
