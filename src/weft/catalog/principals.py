@@ -30,11 +30,6 @@ class Principals(Protocol):
         """Return the principal of that object id, where it is registered. Reads a small file at most."""
 
 
-class NobodyKnown:
-    def find(self, tenant: str, id: str) -> KnownPrincipal | None:
-        return None
-
-
 def as_known(caller: Principal) -> KnownPrincipal:
     """Return *caller* as its token tells of it."""
     return KnownPrincipal(
