@@ -19,7 +19,7 @@ async def get(call: Call) -> Response:
     item = await items.find(call, needs=Role.CONTRIBUTOR)
     definition = await operations.definition_of(call, item)
     if operations.answers_later(OperationKind.GET_DEFINITION, item.type):
-        kind = _kind_of_result(call, definition)
+        kind = await _kind_of_result(call, definition)
         return await operations.accepted(call, kind, item.workspace, [item.id])
     _check_format(call, definition)
     return answers.with_body(200, wire.ItemDefinitionResponse(definition))
@@ -52,13 +52,13 @@ async def export(call: Call) -> Response:
     return await operations.accepted(call, OperationKind.EXPORT, workspace, ids)
 
 
-def _kind_of_result(call: Call, definition: wire.ItemDefinition) -> OperationKind:
+async def _kind_of_result(call: Call, definition: wire.ItemDefinition) -> OperationKind:
     """Return in which format a notebook is wanted. Raises Refused, DefinitionNotConvertible."""
     format = notebook_definitions.format_named(call.query("format"))
     if format is None or not notebook_definitions.is_convertible(definition):
         _check_format(call, definition)
         return OperationKind.GET_DEFINITION
-    notebook_definitions.in_format(definition, format)  # what can not be converted is told at once
+    await notebook_definitions.in_format(definition, format)  # what can not be converted is told at once
     return OperationKind.GET_IPYNB if format == notebook_definitions.IPYNB else OperationKind.GET_DEFINITION
 
 

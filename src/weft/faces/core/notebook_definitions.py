@@ -5,6 +5,7 @@ Source: Microsoft Learn, "Notebook definition": its formats are ipynb and fabric
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64decode, b64encode
 from typing import Final
 
@@ -31,11 +32,15 @@ def is_convertible(definition: wire.ItemDefinition) -> bool:
     return not definition.parts or _notebook_of(definition) is not None
 
 
-def in_format(definition: wire.ItemDefinition, format: str) -> wire.ItemDefinition:
+async def in_format(definition: wire.ItemDefinition, format: str) -> wire.ItemDefinition:
     """Return *definition* with its notebook in *format*; what is no notebook stays as it is.
 
-    Raises DefinitionNotConvertible.
+    In a thread, since a large notebook takes a tenth of a second. Raises DefinitionNotConvertible.
     """
+    return await asyncio.to_thread(_in_format, definition, format)
+
+
+def _in_format(definition: wire.ItemDefinition, format: str) -> wire.ItemDefinition:
     kept = _notebook_of(definition)
     if kept is None or files.is_ipynb(kept.path) == (format == IPYNB):
         return definition

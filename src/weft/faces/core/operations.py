@@ -92,7 +92,7 @@ async def _as_ipynb(call: Call, known: Begun) -> wire.ItemDefinitionResponse:
 async def _defined(call: Call, known: Begun, format: str) -> wire.ItemDefinitionResponse:
     item = await _readable(call, known, known.items[0])
     definition = await definition_of(call, item)
-    return wire.ItemDefinitionResponse(notebook_definitions.in_format(definition, format))
+    return wire.ItemDefinitionResponse(await notebook_definitions.in_format(definition, format))
 
 
 async def _exported(call: Call, known: Begun) -> wire.BulkExportItemDefinitionsResponse:
