@@ -4,6 +4,6 @@ from weft.kit.context import JobContext
 from weft.kit.errors import AuthUIRequired, ErrorDetail, JobCancelled, JobFailed
 from weft.kit.workload import Workload
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 __all__ = ["AuthUIRequired", "ErrorDetail", "JobCancelled", "JobContext", "JobFailed", "Workload"]
