@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 from collections import defaultdict, deque
@@ -49,6 +50,15 @@ PARAMETERS: Final = (
     "text=%25_",
     "startedAfter=2026-01-31T07:30:00Z", "startedBefore=0001-01-01T00:00:00%2B23:59", "itemType=Notebook",
     "invokeType=Scheduled", "jobType=quick", "endedAfter=9999-12-31T23:59:59-23:59", "text=%F0%9F%98%80",
+)  # fmt: skip
+NOTEBOOKS: Final = (
+    '{"cells": [{"cell_type": "code", "source": ["x = 1\\n", "x"]}], "nbformat": 4, "nbformat_minor": 5}',
+    '{"cells": [{"cell_type": "markdown", "source": "# a"}, {"cell_type": "raw"}], "metadata": {"a": []}}',
+    '{"cells": [{"cell_type": "code", "source": 1, "metadata": {"tags": ["parameters", 1]}}]}',
+    '{"cells": 1}', "{}", "[]", "", "\ud7ff", '{"cells": [' + '{"a":' * 300,
+    '{"cells": [[]], "metadata": null}',
+    "# Fabric notebook source\n\n# METADATA ***\n\n# META {\n\n# CELL ***\n\nx = 1\n\n# MARKDOWN ***\n# a\n",
+    "# Fabric notebook source\r\n# PARAMETERS CELL ****\r\n# MAGIC %%sql\r\n", "x = 1",
 )  # fmt: skip
 ODD_URLS: Final = (
     "http://169.254.169.254/latest", "https://evil.example/", "http://127.0.0.1@evil.example/",
@@ -111,6 +121,8 @@ class SchedulerRequests:
             if listed.endswith("/jobs/instances"):
                 self._hear_run(request, path)
                 self._known["ids"].append(id)
+        if answer.status == 201 and request.path.endswith("/notebooks"):
+            self._known["notebooks"].append(f"{request.path}/{json.loads(answer.body)['id']}")
         if answer.is_stream:
             self._known["positions"] += [
                 line[4:].decode() for line in answer.body.split(b"\n") if line.startswith(b"id: ")
@@ -253,6 +265,9 @@ class SchedulerRequests:
         return self._one_of(
             ("GET", path, None, (200,)),
             ("POST", path, named, (201, 202)),
+            ("POST", path, {**named, "definition": self._notebook()}, ()),
+            ("POST", f"{notebook}/updateDefinition", {"definition": self._notebook()}, ()),
+            ("POST", f"{notebook}/getDefinition", None, ()),
             ("POST", f"{self._workspace}/lakehouses", named, ()),
             ("GET", notebook, None, (200, 404)),
             ("PATCH", notebook, {"description": "d"}, (200, 404)),
@@ -261,6 +276,13 @@ class SchedulerRequests:
             ("GET", f"{notebook}/jobs/RunNotebook/schedules", None, ()),
             ("DELETE", notebook, None, (200, 404)),
         )
+
+    def _notebook(self) -> dict[str, Any]:
+        """Return a definition that nobody runs, for it is converted when it is read."""
+        content = self._chance.choice(NOTEBOOKS).encode()
+        path = f"notebook-content.{self._chance.choice(('ipynb', 'py'))}"
+        part = {"path": path, "payload": base64.b64encode(content).decode(), "payloadType": "InlineBase64"}
+        return {"parts": [part]}
 
     def _operations(self) -> Request:
         operation = self._any("operations", "/v1/operations")
@@ -306,7 +328,7 @@ class SchedulerRequests:
             return request
         member = self._chance.choice(list(configuration))
         odd = {"localTimeZoneId": ZONES, "startDateTime": ODD_TIMES, "endDateTime": ODD_TIMES}
-        value = self._chance.choice((*odd.get(member, ()), *TEXTS, 0, [], {}, None, 10**400))
+        value: Any = self._chance.choice((*odd.get(member, ()), *TEXTS, 0, [], {}, None, 10**400))
         body = {"enabled": True, "configuration": {**configuration, member: value}}
         return replace(request, body=as_json(body))
 
