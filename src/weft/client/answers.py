@@ -43,8 +43,8 @@ class JobFault(Answer, frozen=True):
     more_details: list[ErrorExtendedInformation] = []
 
 
-class JobDetails(Answer, frozen=True, kw_only=True):
-    """A job instance with what Core's own answer has no place for. Times are UTC, without `Z`."""
+class JobInstance(Answer, frozen=True, kw_only=True):
+    """What every answer says of a job instance. Times are UTC, without `Z`."""
 
     id: str
     item_id: str
@@ -55,6 +55,15 @@ class JobDetails(Answer, frozen=True, kw_only=True):
     root_activity_id: str
     start_time_utc: str | None = None
     end_time_utc: str | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status in FINAL
+
+
+class JobDetails(JobInstance, frozen=True, kw_only=True):
+    """A job instance with what Core's own answer has no place for."""
+
     cancel_requested_utc: str | None = None
     attempt: int = 0
     progress: Progress | None = None
@@ -62,10 +71,6 @@ class JobDetails(Answer, frozen=True, kw_only=True):
     exit_value: str | None = None
     error: JobFault | None = None
     rerun_of: str | None = None
-
-    @property
-    def has_ended(self) -> bool:
-        return self.status in FINAL
 
 
 class LogLine(Answer, frozen=True):

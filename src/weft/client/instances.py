@@ -8,10 +8,10 @@ from typing import Final
 
 from msgspec import UNSET, Raw, UnsetType
 
-from weft.client.answers import FINAL, Answer
+from weft.client.answers import Answer, JobInstance
 from weft.client.paging import each
 from weft.client.transport import Reply, Transport, encode
-from weft.contracts.core import ErrorResponse, Status
+from weft.contracts.core import ErrorResponse
 
 PATH: Final = "/v1/jobs/instances"
 MOST_AT_ONCE: Final = 1000
@@ -22,26 +22,13 @@ class Submitter(Answer, frozen=True):
     display_name: str
 
 
-class FoundInstance(Answer, frozen=True, kw_only=True):
-    """A job instance and where it belongs. Times are UTC, without `Z`."""
+class FoundInstance(JobInstance, frozen=True, kw_only=True):
+    """A job instance and where it belongs."""
 
-    id: str
-    item_id: str
-    job_type: str
-    invoke_type: str
-    status: Status
-    failure_reason: ErrorResponse | None = None
-    root_activity_id: str
-    start_time_utc: str | None = None
-    end_time_utc: str | None = None
     workspace_id: str
     item_type: str
     item_display_name: str
     submitted_by: Submitter
-
-    @property
-    def has_ended(self) -> bool:
-        return self.status in FINAL
 
 
 class FoundInstances(Answer, frozen=True):
