@@ -14,6 +14,7 @@ import pytest
 from tests.cli.conftest import WEFT, Weft, weft_at
 from tests.client.scripted import Say, scripted
 from tests.client.test_client import ITEM, J, W, details
+from weft.cli.connect import PATIENCE
 
 
 def test_the_version_is_told_without_loading_what_commands_need() -> None:
@@ -211,6 +212,19 @@ def test_ctrl_c_while_waiting_exits_with_130_and_leaves_the_job(
     assert err.splitlines()[-1].endswith(f" {job} --data '{link}'" if given else f" {job}")
     assert "Traceback" not in err
     assert weft("job", "cancel", *place, job).code == 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(1, ""), (46, "weft: the server asks for patience; trying again in 46 s\n")]
+)
+def test_a_long_pause_is_told_on_stderr(
+    seconds: float, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert PATIENCE.told is not None
+
+    PATIENCE.told(seconds)
+
+    assert capsys.readouterr() == ("", said)
 
 
 def _start(*arguments: str, data: Path, stdout: int = subprocess.DEVNULL) -> subprocess.Popen[str]:

@@ -178,6 +178,19 @@ async def test_a_busy_server_is_called_again_when_it_says(status: int) -> None:
     assert len(server.heard) == 2
 
 
+async def test_who_waits_for_a_busy_server_hears_of_each_pause() -> None:
+    pauses: list[float] = []
+    patience = Patience(attempts=3, told=pauses.append)
+    busy = Say(429, BUSY, {"Retry-After": "0"})
+    async with (
+        scripted(busy, busy, Say(201, workspace("a"))) as server,
+        WeftClient(server.url, "t", patience=patience) as client,
+    ):
+        await client.create_workspace("a")
+
+    assert pauses == [0.0, 0.0]
+
+
 async def test_a_run_is_repeated_where_it_was_refused() -> None:
     answers = (Say(429, BUSY, {"Retry-After": "0"}), Say(202, headers={"Location": f"/{J}"}))
     async with scripted(*answers) as server, WeftClient(server.url, "t", patience=QUICK) as client:

@@ -8,10 +8,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from weft.cli.errors import CommandFailed, Misused
+from weft.cli.output import tell
 from weft.cli.server import Address, Audience, find_server, own_token, unknown_key
 from weft.client import ApiError, Patience, TwinsClient, WeftClient
 
-PATIENCE = Patience()
+LONG_PAUSE_SECONDS = 3
+
+
+def _tell_pause(seconds: float) -> None:
+    if seconds >= LONG_PAUSE_SECONDS:
+        tell(f"weft: the server asks for patience; trying again in {seconds:g} s")
+
+
+PATIENCE = Patience(told=_tell_pause)
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import http.client
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -29,12 +29,14 @@ UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 class Patience:
     """*attempts* of a call in all, where the server is busy and says when it may be called again.
 
-    A server that asks for a longer pause than *longest_pause_seconds* is not waited for.
+    A server that asks for a longer pause than *longest_pause_seconds* is not waited for. *told* hears of each
+    pause, in seconds, before it begins.
     """
 
     attempts: int = 5
     longest_pause_seconds: float = 60
     call_seconds: float = 60
+    told: Callable[[float], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,8 @@ class Transport:
             pause = self._pause(reply) if attempts_left and reply.status in again_after else None
             if pause is None:
                 raise _refusal(reply)
+            if self._patience.told is not None:
+                self._patience.told(pause)
             await asyncio.sleep(pause)
         raise AssertionError("unreachable: there is at least one attempt, and the last one returns or raises")
 
