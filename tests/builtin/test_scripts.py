@@ -76,6 +76,26 @@ async def test_a_script_that_fails_tells_where(ran: Ran) -> None:
     assert (left.code, left.message) == ("SystemExit", "The script called sys.exit('no data').")
 
 
+@pytest.mark.parametrize(
+    ("ends", "code", "message"),
+    [
+        ("sys.exit(Odd())", "SystemExit", "The script called sys.exit(Odd)."),
+        ("raise Odd()", "Odd", "Odd"),
+    ],
+)
+async def test_what_a_script_ends_with_need_not_have_words(
+    ran: Ran, ends: str, code: str, message: str
+) -> None:
+    ran.parts = {
+        "main.py": "import sys\nclass Odd(Exception):\n    def __repr__(self): sys.exit(3)\n"
+        f"    __str__ = __repr__\n{ends}"
+    }
+
+    error = await ran.error(script_run())
+
+    assert (error.code, error.message) == (code, message)
+
+
 async def test_a_script_changes_its_own_process_and_no_other_jobs(ran: Ran) -> None:
     ran.parts = {
         "main.py": "import builtins, os\nwas = hasattr(builtins, 'mark')\nbuiltins.mark = 1\n"

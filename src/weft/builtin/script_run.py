@@ -7,7 +7,7 @@ import runpy
 import shlex
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,9 +55,11 @@ def _run(directory: Path, parameters: Mapping[str, Any]) -> Any:
     except SystemExit as left_by:
         if left_by.code in (None, 0):
             return None
-        raise _failure(left_by, f"The script called sys.exit({left_by.code!r}).", directory) from None
+        raise _failure(
+            left_by, f"The script called sys.exit({_said(repr, left_by.code)}).", directory
+        ) from None
     except Exception as error:
-        raise _failure(error, _text(error), directory) from None
+        raise _failure(error, _said(str, error), directory) from None
     return left.get("result")
 
 
@@ -98,8 +100,8 @@ def _frames(error: BaseException, directory: Path) -> Iterator[ErrorDetail]:
         yield ErrorDetail("Frame", f"{name}:{frame.lineno} in {frame.name}: {frame.line}"[:500])
 
 
-def _text(error: Exception) -> str:
+def _said(say: Callable[[object], str], value: object) -> str:
     try:
-        return str(error) or type(error).__qualname__
-    except Exception:  # __str__ is the script's
-        return type(error).__qualname__
+        return say(value) or type(value).__qualname__
+    except BaseException:  # how it is said is the script's, which may even leave there
+        return type(value).__qualname__
