@@ -20,7 +20,7 @@ class Advanced(ClockState, frozen=True):
 
 
 class Clock:
-    """Needs a person's token with the scope Clock.ReadWrite.All, which only `weft clock` signs.
+    """Needs a person's token with the scope Clock.ReadWrite.All, which only commands of weft sign.
 
     Every call may raise ApiError, ServerUnreachable and UnreadableAnswer.
     """
