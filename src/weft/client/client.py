@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 from msgspec import UNSET, UnsetType
 
@@ -17,6 +16,7 @@ from weft.client.folders import Folders
 from weft.client.instances import Instances
 from weft.client.operations import settled
 from weft.client.paging import Page, each
+from weft.client.paths import path_of
 from weft.client.roles import Roles
 from weft.client.schedules import Schedules
 from weft.client.transport import BUSY, NO_HEADERS, Reply, encode
@@ -161,7 +161,7 @@ class WeftClient(Client):
         shows whether it did.
         """
         body = None if execution_data is UNSET else encode({"executionData": execution_data})
-        path = f"{_item(workspace, item)}/jobs/{quote(job_type, safe='')}/instances"
+        path = path_of("workspaces", workspace, "items", item, "jobs", job_type, "instances")
         return await self._start(path, body, idempotency_key)
 
     async def rerun(
@@ -248,15 +248,15 @@ def _accepted(reply: Reply) -> Accepted:
 
 
 def _workspace(workspace: str) -> str:
-    return f"/v1/workspaces/{quote(workspace, safe='')}"
+    return path_of("workspaces", workspace)
 
 
 def _item(workspace: str, item: str) -> str:
-    return f"{_workspace(workspace)}/items/{quote(item, safe='')}"
+    return path_of("workspaces", workspace, "items", item)
 
 
 def _job(workspace: str, item: str, job: str) -> str:
-    return f"{_item(workspace, item)}/jobs/instances/{quote(job, safe='')}"
+    return path_of("workspaces", workspace, "items", item, "jobs", "instances", job)
 
 
 def _addition(workspace: str, item: str, job: str) -> str:

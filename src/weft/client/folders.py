@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from urllib.parse import quote
 
 from weft.client.paging import each
+from weft.client.paths import path_of
 from weft.client.transport import Transport, encode
 from weft.contracts.core import Folder
 from weft.contracts.core import Folders as Page
@@ -39,5 +39,4 @@ class Folders:
 
 
 def _path(workspace: str, folder: str | None = None) -> str:
-    path = f"/v1/workspaces/{quote(workspace, safe='')}/folders"
-    return path if folder is None else f"{path}/{quote(folder, safe='')}"
+    return path_of("workspaces", workspace, "folders", folder)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from typing import Final
-from urllib.parse import quote
 
 from weft.client.errors import ApiError, UnreadableAnswer
+from weft.client.paths import path_of
 from weft.client.transport import Reply, Transport
 from weft.contracts.core import OperationState
 
@@ -26,7 +26,7 @@ async def settled(transport: Transport, reply: Reply) -> Reply | None:
     id = reply.headers.get("x-ms-operation-id", "")
     if not id:
         raise UnreadableAnswer(reply.url, "an operation was begun, but no x-ms-operation-id says which")
-    path = f"/v1/operations/{quote(id, safe='')}"
+    path = path_of("operations", id)
     while not await _has_succeeded(transport, path):
         pass
     try:

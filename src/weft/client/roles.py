@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from urllib.parse import quote
 
 from weft.client.paging import each
+from weft.client.paths import path_of
 from weft.client.transport import Transport, encode
 from weft.contracts.core import WorkspaceRoleAssignment, WorkspaceRoleAssignments
 
@@ -38,5 +38,4 @@ class Roles:
 
 
 def _path(workspace: str, principal: str | None = None) -> str:
-    path = f"/v1/workspaces/{quote(workspace, safe='')}/roleAssignments"
-    return path if principal is None else f"{path}/{quote(principal, safe='')}"
+    return path_of("workspaces", workspace, "roleAssignments", principal)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
 
 from msgspec import UNSET, UnsetType
 
 from weft.client.answers import Answer
 from weft.client.paging import each
+from weft.client.paths import path_of
 from weft.client.transport import Transport, encode
 from weft.contracts.core import ItemSchedule, ItemSchedules
 
@@ -116,6 +116,4 @@ def _body(configuration: Any, enabled: bool, execution_data: Any | UnsetType) ->
 
 
 def _path(workspace: str, item: str, job_type: str, schedule: str | None = None) -> str:
-    place = f"/v1/workspaces/{quote(workspace, safe='')}/items/{quote(item, safe='')}"
-    path = f"{place}/jobs/{quote(job_type, safe='')}/schedules"
-    return path if schedule is None else f"{path}/{quote(schedule, safe='')}"
+    return path_of("workspaces", workspace, "items", item, "jobs", job_type, "schedules", schedule)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from urllib.parse import quote
 
 from weft.client.answers import Answer
+from weft.client.paths import path_of
 from weft.client.transport import Transport, encode
 
 
@@ -79,6 +79,5 @@ class Webhooks:
         return (await self._transport.call("GET", path)).read(_Deliveries).value
 
 
-def _path(workspace: str, webhook: str = "") -> str:
-    path = f"/v1/workspaces/{quote(workspace, safe='')}/webhooks"
-    return f"{path}/{quote(webhook, safe='')}" if webhook else path
+def _path(workspace: str, webhook: str | None = None) -> str:
+    return path_of("workspaces", workspace, "webhooks", webhook)
