@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from weft.catalog.model import Principal
@@ -17,6 +18,9 @@ SIGNATURE_BYTES = 16
 # Of a position that is two numbers: together with the signature no padding, and no bit to spare.
 FIRST_BYTES: Final = 9
 BOTH_BYTES: Final = FIRST_BYTES + POSITION_BYTES
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def mint(secret: bytes, listing: str, caller: Principal, position: int) -> str:
@@ -43,6 +47,15 @@ def pair_of(secret: bytes, listing: str, caller: Principal, token: str) -> tuple
     place = _checked(secret, listing, caller, token, BOTH_BYTES)
     first, second = place[:FIRST_BYTES], place[FIRST_BYTES:]
     return int.from_bytes(first, "big", signed=True), int.from_bytes(second, "big")
+
+
+def number_of(at: datetime) -> int:
+    """Return an instant as a number of a position: microseconds since 1970."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def instant_of(number: int) -> datetime:
+    return _EPOCH + number * _MICROSECOND
 
 
 def _signed(secret: bytes, listing: str, caller: Principal, place: bytes) -> str:

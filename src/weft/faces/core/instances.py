@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from msgspec import UNSET, Raw, UnsetType
@@ -27,8 +26,6 @@ from weft.faces.http import bad_body, canonical_uuid, decode
 PATH: Final = "/jobs/instances"
 MOST_AT_ONCE: Final = 1000
 TEXT_LABELS: Final = ("item_name", "user_name")
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Submitter(wire.Wire):
@@ -152,13 +149,13 @@ def _place(call: Call, listing: str) -> Place | None:
     token = call.query(paging.PARAMETER)
     if token is None:
         return None
-    micros, number = paging.pair_of(call.core.secret, listing, call.caller, token)
-    return Place(_EPOCH + timedelta(microseconds=micros), number)
+    at, number = paging.pair_of(call.core.secret, listing, call.caller, token)
+    return Place(paging.instant_of(at), number)
 
 
 def _token(call: Call, listing: str, onward: Place) -> str:
-    micros = (onward.at - _EPOCH) // timedelta(microseconds=1)
-    return paging.mint_pair(call.core.secret, listing, call.caller, micros, onward.number)
+    at = paging.number_of(onward.at)
+    return paging.mint_pair(call.core.secret, listing, call.caller, at, onward.number)
 
 
 def _shown(job: Job, request_id: str) -> FoundInstance:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -15,6 +14,7 @@ from weft.catalog.model import Item, Role
 from weft.contracts import core as wire
 from weft.engine.errors import ScopeClosed
 from weft.engine.schedules import Fate, NewSchedule, Occurrence, Schedule
+from weft.faces import paging
 from weft.faces.core import access, answers, items, mapping
 from weft.faces.core.calls import Call, Operation
 from weft.faces.core.own_errors import InvalidJobType
@@ -24,9 +24,6 @@ from weft.faces.core.timetables import timetable_of
 
 UPCOMING: Final = 10
 MOST_UPCOMING: Final = 100
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class DueShown(wire.Wire):
@@ -119,12 +116,11 @@ async def occurrences(call: Call) -> Response:
     path = f"{_path(item, named.kind)}/{named.id}/occurrences"
     before = call.position(path)
     found = await call.core.schedules.occurrences(
-        *named, before=None if before is None else _EPOCH + before * _MICROSECOND, limit=size + 1
+        *named, before=None if before is None else paging.instant_of(before), limit=size + 1
     )
     page = Occurrences([_occurrence_shown(occurrence) for occurrence in found[:size]])
     if len(found) > size:
-        last = (found[size - 1].due - _EPOCH) // _MICROSECOND
-        page.continuation_token, _ = call.onward(path, last, path)
+        page.continuation_token, _ = call.onward(path, paging.number_of(found[size - 1].due), path)
     return answers.with_body(200, page)
 
 
