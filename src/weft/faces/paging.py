@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from weft.catalog.model import Principal
-from weft.faces.http import Refusal, Refused
+from weft.faces.http import Refused
+from weft.faces.parameters import bad_parameter
 
 PARAMETER = "continuationToken"
 POSITION_BYTES = 8
@@ -82,6 +83,4 @@ def _sign(secret: bytes, listing: str, caller: Principal, place: bytes) -> bytes
 
 
 def _foreign() -> Refused:
-    return Refused(
-        Refusal.BAD_PARAMETER, PARAMETER, f"{PARAMETER} is not a token that this list has given to you"
-    )
+    return bad_parameter(PARAMETER, f"{PARAMETER} is not a token that this list has given to you")

@@ -22,7 +22,7 @@ from weft.faces.core.own_errors import InvalidJobType, JobNotCompleted, KeyReuse
 from weft.faces.core.run_requests import run_request, with_parameters
 from weft.faces.core.runs import Run, new_job
 from weft.faces.core.wishes import NO_PREFERENCES, applied, preferences, repeat_key
-from weft.faces.http import Refusal, Refused
+from weft.faces.parameters import bad_parameter
 
 NOTHING_TOLD: Mapping[str, str] = MappingProxyType({})
 
@@ -36,7 +36,7 @@ async def run_by_query(call: Call) -> Response:
     """Run the job type that the query names: the older address, still the most used one."""
     job_type = call.query("jobType")
     if job_type is None:
-        raise Refused(Refusal.BAD_PARAMETER, "jobType", "the parameter jobType is missing")
+        raise bad_parameter("jobType", "the parameter jobType is missing")
     return await _run(call, job_type)
 
 

@@ -14,7 +14,8 @@ from starlette.types import Scope
 
 from weft.catalog.model import Principal
 from weft.engine.jobs import JobKey, NewJob
-from weft.faces.http import Refusal, Refused, canonical_json, shown
+from weft.faces.http import canonical_json, shown
+from weft.faces.parameters import bad_parameter
 
 REPEAT_HEADERS: Final = {
     b"idempotency-key": "Idempotency-Key",
@@ -87,7 +88,7 @@ def repeat_key(scope: Scope) -> RepeatKey | None:
         return None
     keys = [RepeatKey(header, _key(header, value.decode("latin-1"))) for header, value in given]
     if len({key.text for key in keys}) > 1 or _is_twice(header for header, _ in given):
-        raise Refused(Refusal.BAD_PARAMETER, keys[0].header, "a run has one key, not several")
+        raise bad_parameter(keys[0].header, "a run has one key, not several")
     return keys[0]
 
 
@@ -101,8 +102,7 @@ def _key(header: str, value: str) -> str:
     quoted = _QUOTED.fullmatch(value) if value.startswith('"') else None
     text = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else value
     if not _KEY.fullmatch(text) or (quoted is None and value.startswith('"')):
-        raise Refused(
-            Refusal.BAD_PARAMETER,
+        raise bad_parameter(
             header,
             f"{header} must be 1 to {LONGEST_KEY} visible ASCII characters, not {shown(value)}",
         )

@@ -13,8 +13,8 @@ from weft.catalog.model import Principal
 from weft.contracts.twins import API_VERSIONS
 from weft.faces import paging
 from weft.faces.endpoint import Endpoint as AnyEndpoint
-from weft.faces.http import Refusal, Refused, authority, read_json
-from weft.faces.parameters import whole_number
+from weft.faces.http import authority, read_json
+from weft.faces.parameters import bad_parameter, whole_number
 from weft.faces.twins import access, answers
 from weft.faces.twins.access import DataRole
 from weft.faces.twins.errors import (
@@ -100,7 +100,7 @@ class Call:
     @staticmethod
     def _only(name: str, given: list[str]) -> str | None:
         if len(given) > 1:
-            raise Refused(Refusal.BAD_PARAMETER, name, f"{name} is given {len(given)} times")
+            raise bad_parameter(name, f"{name} is given {len(given)} times")
         return given[0] if given else None
 
 

@@ -11,8 +11,8 @@ from weft.catalog.catalog import random_id
 from weft.contracts import twins as wire
 from weft.engine.errors import JobConflict, JobNotFound
 from weft.engine.jobs import Job, JobKey
-from weft.faces.http import Refusal, Refused, shown
-from weft.faces.parameters import whole_number
+from weft.faces.http import shown
+from weft.faces.parameters import bad_parameter, whole_number
 from weft.faces.twins import answers, bulk, mapping
 from weft.faces.twins.calls import Call
 from weft.faces.twins.errors import DeletionExists, DeletionNotFound
@@ -62,9 +62,7 @@ def _operation_id(call: Call) -> str:
     if given is None:
         return random_id()
     if not given.isascii():  # nobody agrees on what such bytes of a header say
-        raise Refused(
-            Refusal.BAD_PARAMETER, OPERATION_ID, f"{OPERATION_ID} must be ASCII, not {shown(given)}"
-        )
+        raise bad_parameter(OPERATION_ID, f"{OPERATION_ID} must be ASCII, not {shown(given)}")
     return job_id(given, OPERATION_ID)
 
 

@@ -8,8 +8,8 @@ from typing import Final
 from starlette.responses import Response
 
 from weft.contracts import twins_graph as wire
-from weft.faces.http import Refusal, Refused, shown
-from weft.faces.parameters import true_or_false
+from weft.faces.http import shown
+from weft.faces.parameters import bad_parameter, true_or_false
 from weft.faces.twins import answers, reading
 from weft.faces.twins.calls import Call
 from weft.faces.twins.errors import ModelNotFound, TooManyModels
@@ -81,8 +81,7 @@ def _with_definition(call: Call) -> bool:
 def _dtmi(text: str, field: str) -> str:
     if is_dtmi(text, NEWEST_DTDL):
         return text
-    raise Refused(
-        Refusal.BAD_PARAMETER,
+    raise bad_parameter(
         field,
         f"{field} must be the id of a model such as dtmi:com:example:Room;1, not {shown(text)}",
     )

@@ -12,7 +12,8 @@ import msgspec
 from msgspec import UNSET, Raw
 
 from weft.contracts import twins_graph as wire
-from weft.faces.http import Refusal, Refused, shown
+from weft.faces.http import shown
+from weft.faces.parameters import bad_parameter
 from weft.faces.twins.mapping import utc
 from weft.faces.twins.requests import UNFIT_CATEGORIES
 from weft.twins.graph import Model, Relationship, Twin
@@ -32,8 +33,7 @@ def entity_id(text: str, field: str) -> str:
     """Return *text* where it can name something of the graph. Raises Refused."""
     if 0 < len(text) <= LONGEST_ID and not UNFIT_CATEGORIES & set(map(category, text)):
         return text
-    raise Refused(
-        Refusal.BAD_PARAMETER,
+    raise bad_parameter(
         field,
         f"{field} must be 1 to {LONGEST_ID} characters, none of them a control character, not {shown(text)}",
     )

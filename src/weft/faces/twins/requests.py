@@ -8,7 +8,8 @@ from typing import Any
 from unicodedata import category
 
 from weft.blobs.secrets import redacted
-from weft.faces.http import Refusal, Refused, decode, shown
+from weft.faces.http import Refused, decode, shown
+from weft.faces.parameters import bad_parameter
 from weft.faces.twins.errors import Fault, Faulty
 
 LONGEST_ID = 128
@@ -64,4 +65,4 @@ def _without_secrets(value: object) -> str:
 
 
 def _bad(field: str, message: str) -> Refused:
-    return Refused(Refusal.BAD_PARAMETER, field, message)
+    return bad_parameter(field, message)
