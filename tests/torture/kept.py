@@ -45,7 +45,7 @@ class Kept:
             await self._change(call, self.chance.choice(alive))
 
     async def check(self, call: Call) -> None:
-        """Read all things, and note those that are not as they may be."""
+        """Read all things, and note those that are not as they may be; what is gone is not read again."""
         for thing in self.things:
             status, _, body = await call("GET", thing.path, None)
             value = _value(thing.kind, body) if status == 200 else None
@@ -54,6 +54,7 @@ class Kept:
                 self.ledger.violation(f"an acknowledged {thing.kind} is lost", told)
             thing.may_be = {value}
             self.ledger.counts["things read again"] += 1
+        self.things = [thing for thing in self.things if thing.may_be != {None}]
 
     async def _make(self, call: Call) -> None:
         kind = self.chance.choice(("folder", "schedule", "role"))
