@@ -275,6 +275,7 @@ def _new(id: str, payload: bytes = b"{}") -> NewJob:
         fingerprint=b"f",
         submitted_by="admin",
         when_lost=WhenLost.ADOPT,
+        family=scopes.of_workspace("w1"),
     )
 
 
