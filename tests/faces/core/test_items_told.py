@@ -49,7 +49,7 @@ async def test_the_creation_payload_goes_to_the_workload_as_it_was_sent_and_is_n
 
     assert answer.status == 201
     assert served.owner.heard == [("created", "sales", b'{"b": 1e2,  "a": [] }', b"")]
-    assert "1e2" not in repr(served.dump())
+    assert "1e2,  " not in repr(served.dump())  # an id may hold the three letters alone
 
 
 @pytest.mark.parametrize("more", [{}, {"creationPayload": None, "definition": None}])
