@@ -85,7 +85,7 @@ from weft.workloads import (
 )
 
 KEEPS_DELIVERIES: Final = 100
-DELIVERIES_AT_ONCE: Final = 16
+DELIVERIES_AT_ONCE: Final = 256
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from weft.catalog.webhooks import Webhook
 from weft.engine.errors import StoreUnavailable
 from weft.engine.jobs import Again, Completed, Failed, Job, JobKey, Outcome, Progress, Stopped, WhenLost
 from weft.engine.lifecycle import State
-from weft.runners.webhooks import WebhookRunner
+from weft.runners.webhooks import AT_ONCE_OF_ONE, WebhookRunner
 from weft.settings import WebhookSettings
 
 SEAL = WebhookSeal(b"s" * 32)
@@ -61,14 +61,29 @@ class FakeRun:
         self.told.append(progress)
 
 
-def a_run(attempt: int = 1) -> Any:
+@dataclass
+class WhichStore:
+    """Stores by the webhook that they keep."""
+
+    kept: dict[str, Kept]
+
+    async def webhook(self, id: str) -> Webhook | None:
+        return await self.kept[id].webhook(id)
+
+
+def replace_attempt(run: Any, attempt: int) -> Any:
+    run.job = replace(run.job, attempt=attempt)
+    return run
+
+
+def a_run(attempt: int = 1, *, webhook: str = "h") -> Any:
     now = datetime.now(UTC)
     job = Job(
         key=JobKey("webhooks/w/h", "d1"),
         queue="webhooks",
         kind="Completed",
         payload=BODY,
-        labels={"webhook": "h", "job": "j"},
+        labels={"webhook": webhook, "job": "j"},
         fingerprint=b"",
         submitted_by="",
         when_lost=WhenLost.RESTART,
@@ -76,6 +91,7 @@ def a_run(attempt: int = 1) -> Any:
         submitted_at=now,
         available_at=now,
         attempt=attempt,
+        progress=Progress(attempt - 1, 20, "no answer") if attempt > 1 else None,
     )
     return FakeRun(job)
 
@@ -153,20 +169,33 @@ async def deliver(
             raise OSError("no such name")
         return leads_to
 
-    settings = WebhookSettings(attempts=attempts, timeout=timedelta(seconds=0.3 if attempts == 1 else 5))
-    runner = WebhookRunner(
-        settings,
-        store=kept,  # type: ignore[arg-type]  # the part that a runner uses
+    timeout = timedelta(seconds=0.3 if attempts == 1 else 5)
+    runner = a_runner(kept, hosts=hosts, attempts=attempts, timeout=timeout, lookup=lookup, tls=tls)
+    try:
+        return await runner.run(run or a_run())
+    finally:
+        await runner.close()
+
+
+def a_runner(
+    kept: Any,
+    *,
+    hosts: tuple[str, ...] = (),
+    attempts: int = 3,
+    timeout: timedelta,
+    lookup: Any = None,
+    tls: ssl.SSLContext | None = None,
+) -> WebhookRunner:
+    """*kept*: the part of a store that a runner uses."""
+    return WebhookRunner(
+        WebhookSettings(attempts=attempts, timeout=timeout),
+        store=kept,
         seal=SEAL,
         policy=UrlPolicy(hosts),
         clock=Clock(),
         lookup=lookup,
         tls=tls,
     )
-    try:
-        return await runner.run(run or a_run())
-    finally:
-        await runner.close()
 
 
 def at(receiver: Receiver, host: str = "127.0.0.1") -> Kept:
@@ -260,6 +289,40 @@ async def test_a_receiver_that_says_nothing_is_left_after_the_time(receiver: Rec
 
     assert isinstance(outcome, Failed)
     assert run.told[0].text == "No answer within 0.3 s."
+
+
+async def test_a_receiver_that_says_nothing_keeps_only_its_own_deliveries_waiting(receiver: Receiver) -> None:
+    receiver.silent = True
+    silent, swift = at(receiver), Kept(None)
+    answering = Receiver()
+    server = await asyncio.start_server(answering.serve, "127.0.0.1")
+    answering.port = server.sockets[0].getsockname()[1]
+    swift.webhook_kept = replace(
+        a_webhook(f"http://127.0.0.1:{answering.port}/"), id="other", secret=SEAL.sealed(SECRET, "other")
+    )
+    runner = a_runner(WhichStore({"h": silent, "other": swift}), timeout=timedelta(seconds=30))
+    stuck = [asyncio.create_task(runner.run(a_run())) for _ in range(AT_ONCE_OF_ONE + 2)]
+
+    outcome = await runner.run(a_run(webhook="other"))
+    put_off, _ = await asyncio.wait(stuck, timeout=5, return_when=asyncio.FIRST_COMPLETED)
+
+    assert isinstance(outcome, Completed)
+    assert [type(task.result()) for task in put_off] == [Again] * len(put_off)
+    assert 1 <= len(put_off) <= 2
+    for task in stuck:
+        task.cancel()
+    await asyncio.gather(*stuck, return_exceptions=True)
+    await runner.close()
+    server.close()
+
+
+async def test_being_put_off_is_no_attempt(receiver: Receiver) -> None:
+    run = a_run(2)
+
+    outcome = await deliver(at(receiver), replace_attempt(run, 9))
+
+    assert isinstance(outcome, Completed)
+    assert run.told[-1].done == 2
 
 
 async def test_a_receiver_that_is_not_there_is_tried_again(receiver: Receiver) -> None:

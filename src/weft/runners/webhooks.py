@@ -15,6 +15,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
     import aiohttp
     from aiohttp.abc import ResolveResult
 
-CONNECTIONS: Final = 16
+CONNECTIONS: Final = 256
+AT_ONCE_OF_ONE: Final = 4
+"""How many deliveries of one webhook are under way at once: a receiver that never answers delays its own."""
+TURN_SECONDS: Final = 1.0
 FIRST_WAIT: Final = timedelta(seconds=1)
 LONGEST_WAIT: Final = timedelta(hours=1)
 STORE_AWAY: Final = timedelta(seconds=5)
@@ -68,6 +72,7 @@ class WebhookRunner:
         self._lookup = lookup or _looked_up
         self._tls = tls
         self._session: aiohttp.ClientSession | None = None
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def close(self) -> None:
         session, self._session = self._session, None
@@ -85,7 +90,20 @@ class WebhookRunner:
         if webhook is None or not webhook.enabled:
             what = "deleted" if webhook is None else "disabled"
             return Failed(JobError(f"Webhook{what.title()}", f"The webhook was {what}."))
-        return await self._deliver(run, webhook)
+        return await self._in_turn(run, webhook)
+
+    async def _in_turn(self, run: Run, webhook: Webhook) -> Outcome:
+        """Deliver; what has waited for its turn too long is put off, which is no attempt."""
+        turns = self._turns.setdefault(webhook.id, asyncio.Semaphore(AT_ONCE_OF_ONE))
+        try:
+            async with asyncio.timeout(TURN_SECONDS):
+                await turns.acquire()
+        except TimeoutError:
+            return Again(JobError("Busy", "Others of the webhook are under way."), self._settings.timeout)
+        try:
+            return await self._deliver(run, webhook)
+        finally:
+            turns.release()
 
     async def _deliver(self, run: Run, webhook: Webhook) -> Outcome:
         try:
@@ -99,6 +117,7 @@ class WebhookRunner:
 
     async def _outcome(self, run: Run, webhook: Webhook, status: int) -> Outcome:
         if 200 <= status < 300:
+            await run.progress(Progress(_tries(run), self._settings.attempts, ""))
             return Completed(msgspec.json.encode({"status": status}))
         error = JobError("Refused", f"The receiver answered with status {status}.")
         if status != GONE:
@@ -112,7 +131,7 @@ class WebhookRunner:
         return Failed(error) if is_disabled else await self._later(run, error)
 
     async def _later(self, run: Run, error: JobError) -> Outcome:
-        attempt, most = run.job.attempt, self._settings.attempts
+        attempt, most = _tries(run), self._settings.attempts
         await run.progress(Progress(attempt, most, error.message))
         if attempt >= most:
             return Failed(error)
@@ -162,6 +181,12 @@ class WebhookRunner:
         if self._session is None:
             self._session = _new_session(self._lookup)
         return self._session
+
+
+def _tries(run: Run) -> int:
+    """Return how often the delivery has been tried, with this time; being put off does not count."""
+    progress = run.job.progress
+    return 1 if progress is None else int(progress.done) + 1
 
 
 class _NotSent(Exception):

@@ -225,7 +225,7 @@ def _delivery(job: Job) -> DeliveryShown:
         job_instance_id=job.labels["job"],
         status=job.kind,
         state=DELIVERY_STATES.get(mapping.STATUS[job.state], "Waiting"),
-        attempts=job.attempt,
+        attempts=0 if job.progress is None else int(job.progress.done),
         reason=reason,
         created_time_utc=mapping.utc(job.submitted_at),
         ended_time_utc=None if job.ended_at is None else mapping.utc(job.ended_at),
