@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 from starlette.responses import Response
@@ -100,13 +101,16 @@ async def _exported(call: Call, known: Begun) -> wire.BulkExportItemDefinitionsR
     access.EXPORT_ITEMS.check(call.caller)
     found = await call.core.catalog.exports.read(call.caller, known.workspace, known.items)
     index = [wire.ItemDefinitionIndex(one.item.id, one.path) for one in found]
-    return wire.BulkExportItemDefinitionsResponse(index, [part for one in found for part in _parts(one)])
+    return wire.BulkExportItemDefinitionsResponse(index, await asyncio.to_thread(_parts, found))
 
 
-def _parts(exported: Exported) -> Iterator[wire.ItemDefinitionPart]:
-    definition = msgspec.json.decode(exported.definition, type=wire.ItemDefinition)
-    for part in definition.parts:
-        yield wire.ItemDefinitionPart(f"{exported.path}/{part.path}", part.payload, part.payload_type)
+def _parts(exported: Sequence[Exported]) -> list[wire.ItemDefinitionPart]:
+    """A workspace may have megabytes of them: not to be read on the event loop."""
+    return [
+        wire.ItemDefinitionPart(f"{one.path}/{part.path}", part.payload, part.payload_type)
+        for one in exported
+        for part in msgspec.json.decode(one.definition, type=wire.ItemDefinition).parts
+    ]
 
 
 async def _nothing(call: Call, known: Begun) -> object:
