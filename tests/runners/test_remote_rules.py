@@ -311,6 +311,30 @@ def test_a_read_that_hangs_does_not_hold_up_a_cancel(store: DirectStore) -> None
     assert script.times("cancel") == [pytest.approx(5)]
 
 
+def test_a_cancel_that_comes_while_the_start_is_noted_follows_at_once(
+    store: DirectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = Script(create=[Accepted()], read=[IN_PROGRESS], cancel=[CANCELLED])
+
+    async def main() -> Job:
+        stage = Stage(store, script)
+        noted = stage.engine.started
+
+        async def noted_and_cancelled(job: Job, at: datetime) -> Job:
+            moved = await noted(job, at)
+            await stage.engine.cancel(KEY)
+            return moved
+
+        monkeypatch.setattr(stage.engine, "started", noted_and_cancelled)
+        await stage.submit()
+        return await stage.end()
+
+    job = virtually(main())
+
+    assert job.state is State.CANCELLED
+    assert script.times("cancel") == script.times("read")
+
+
 def test_a_cancel_is_repeated_with_growing_waits_until_the_job_has_ended(store: DirectStore) -> None:
     script = Script(create=[Accepted()], read=[IN_PROGRESS], cancel=[*[IN_PROGRESS] * 9, CANCELLED])
 

@@ -429,6 +429,8 @@ class _Life:
 
         The move that a hint tells of is then known already, and it is the workload that needs time.
         """
+        if self._wants_cancel and self._cancel_at is None:
+            return  # it came while the last answer was noted
         due = self._read_at if self._cancel_at is None else min(self._read_at, self._cancel_at)
         left = due - self._loop.time()
         if left > 0:
