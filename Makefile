@@ -32,7 +32,7 @@ quick: ## before each commit: style, types, import contracts, fast tests (about 
 	./run lint-imports
 	./run pytest -q -x -n 2 $(addprefix --ignore=,$(SLOW))
 
-check: ## all that CI runs (about 15 minutes)
+check: ## all that CI runs (about 17 minutes)
 	.ci/run
 
 docs: ## redraw the generated parts of docs/architecture.md
