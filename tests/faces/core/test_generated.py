@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -33,6 +33,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.faces.core import scheduling
 from tests.faces.core.serving import FORECAST, HOST, Identity, Place, Served, serve
+from tests.faces.generated import Generated
 from tests.transcripts.clients import InProcess
 from tests.transcripts.player import Request
 from weft.catalog.capacities import capacity_of
@@ -233,34 +234,18 @@ def document(shared: Path) -> dict[str, Any]:
     return found
 
 
-def generated(document: dict[str, Any], mode: GenerationMode, ask: Callable[[str, Any], object]) -> None:
-    """Call *ask* with each operation's name and examples of it."""
-    schema = schemathesis.openapi.from_dict(document)
-    seen = set()
-    for result in schema.get_all_operations():
-        operation: Any = result.ok()  # type: ignore[union-attr]  # an invalid schema has none, and fails so
-        name = operation.definition.raw["operationId"]
-        seen.add(name)
-        if mode is GenerationMode.NEGATIVE and name not in WITH_BODY:
-            continue
-        _try(operation.as_strategy(generation_mode=mode), partial(ask, name))
-    assert seen == OPERATIONS.keys()
-
-
-def _try(cases: Any, ask: Callable[[Any], object]) -> None:
-    @hypothesis.given(case=cases)
-    @hypothesis.settings(
+GENERATED = Generated(
+    operations=OPERATIONS.keys(),
+    with_body=WITH_BODY,
+    settings=hypothesis.settings(
         max_examples=EXAMPLES,
         deadline=timedelta(seconds=30),
         derandomize=True,
         database=None,
         suppress_health_check=list(hypothesis.HealthCheck),
         phases=(hypothesis.Phase.generate,),
-    )
-    def try_it(case: Any) -> None:
-        ask(case)
-
-    try_it()
+    ),
+)
 
 
 def failing(house: House) -> list[str]:
@@ -275,7 +260,7 @@ def failing(house: House) -> list[str]:
 
 
 def test_every_operation_answers_as_documented_and_succeeds(house: House, document: dict[str, Any]) -> None:
-    generated(document, GenerationMode.POSITIVE, house.send)
+    GENERATED.ask(document, GenerationMode.POSITIVE, house.send)
 
     assert len(OPERATIONS) == 27
     assert failing(house) == []
@@ -284,7 +269,7 @@ def test_every_operation_answers_as_documented_and_succeeds(house: House, docume
 def test_what_the_document_does_not_allow_is_answered_as_documented(
     house: House, document: dict[str, Any]
 ) -> None:
-    generated(document, GenerationMode.NEGATIVE, partial(house.send, is_real=False))
+    GENERATED.ask(document, GenerationMode.NEGATIVE, partial(house.send, is_real=False))
 
     for name in WITH_BODY:
         assert house.of(name)[400] >= 1, (name, house.of(name))
@@ -295,7 +280,7 @@ def test_a_server_that_finds_nothing_is_as_documented_and_does_not_pass(
 ) -> None:
     house.base = "/v1/nowhere"
 
-    generated(document, GenerationMode.POSITIVE, house.send)
+    GENERATED.ask(document, GenerationMode.POSITIVE, house.send)
 
     assert {status for _, status in house.answered} == {404}
     assert len(failing(house)) == len(OPERATIONS)

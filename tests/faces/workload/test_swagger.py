@@ -11,16 +11,14 @@ import asyncio
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import hypothesis
 import pytest
-import schemathesis
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -30,6 +28,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from tests.faces.generated import Generated
 from tests.faces.workload.house import ITEM, ITEM_TYPE, JOB, JOB_TYPE, WORKSPACE, Identity, body_of, path_of
 from tests.faces.workload.test_tokens import Served, serving_at
 
@@ -143,34 +142,17 @@ def send(host: Host, operation: str, case: Any) -> Any:
     return response
 
 
-def generated(document: dict[str, Any], mode: GenerationMode, ask: Callable[[str, Any], object]) -> None:
-    """Call *ask* with each operation's name and examples of it."""
-    schema = schemathesis.openapi.from_dict(document)
-    seen = set()
-    for result in schema.get_all_operations():
-        operation: Any = result.ok()  # type: ignore[union-attr]  # an invalid schema has none, and fails so
-        name = operation.definition.raw["operationId"]
-        seen.add(name)
-        if mode is GenerationMode.NEGATIVE and name not in WITH_BODY:
-            continue
-
-        _try(operation.as_strategy(generation_mode=mode), partial(ask, name))
-    assert seen == OPERATIONS.keys()
-
-
-def _try(cases: Any, ask: Callable[[Any], object]) -> None:
-    @hypothesis.given(case=cases)
-    @hypothesis.settings(
+GENERATED = Generated(
+    operations=OPERATIONS.keys(),
+    with_body=WITH_BODY,
+    settings=hypothesis.settings(
         max_examples=EXAMPLES,
         deadline=None,
         derandomize=True,
         database=None,
         suppress_health_check=list(hypothesis.HealthCheck),
-    )
-    def try_it(case: Any) -> None:
-        ask(case)
-
-    try_it()
+    ),
+)
 
 
 def test_every_operation_answers_as_documented_and_succeeds(host: Host, document: dict[str, Any]) -> None:
@@ -180,7 +162,7 @@ def test_every_operation_answers_as_documented_and_succeeds(host: Host, document
             # What a schema cannot say of JSON, such as a NUL in a text or an integer beyond 64 bit.
             assert (response.status_code, response.json()["errorCode"]) == (400, "InvalidParameter")
 
-    generated(document, GenerationMode.POSITIVE, ask)
+    GENERATED.ask(document, GenerationMode.POSITIVE, ask)
 
     assert failing(host) == []
 
@@ -200,7 +182,7 @@ def test_what_the_document_does_not_allow_is_answered_as_documented(
     host: Host, document: dict[str, Any]
 ) -> None:
     """Members and invoke types of the future are accepted on purpose (docs/fidelity.md)."""
-    generated(document, GenerationMode.NEGATIVE, lambda name, case: send(host, name, case))
+    GENERATED.ask(document, GenerationMode.NEGATIVE, lambda name, case: send(host, name, case))
 
     for name in WITH_BODY:
         answers = host.of(name)
@@ -213,7 +195,7 @@ def test_a_server_that_finds_nothing_is_as_documented_and_does_not_pass(
 ) -> None:
     nowhere = Host(f"{host.url}/workload/nowhere", host.headers)
 
-    generated(document, GenerationMode.POSITIVE, lambda name, case: send(nowhere, name, case))
+    GENERATED.ask(document, GenerationMode.POSITIVE, lambda name, case: send(nowhere, name, case))
 
     assert {status for _, status in nowhere.answered} == {404}
     assert len(failing(nowhere)) == len(OPERATIONS)
